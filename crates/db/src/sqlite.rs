@@ -1,0 +1,327 @@
+//! The embedded engine: one writer with shared commits, read-only readers, checkpoints beside them.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::job::{Job, Verdict, run_caught, timed};
+use crate::row::{Row, RowOf};
+use crate::statement::Statement;
+use crate::tx::{Connection as TxConnection, Tx, refused};
+use crate::value::Value;
+use crate::wake::Wakes;
+use crate::{Error, Result};
+
+/// The most callers that share one commit: keeps the wait of the first bounded.
+const BATCH: usize = 256;
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
+/// Above this size the writer itself empties the log, between two batches.
+const WAL_BOUND_BYTES: i64 = 64 << 20;
+const STATEMENTS_PER_CONNECTION: usize = 512;
+const PARAMETERS: [&str; 24] = [
+    "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16",
+    "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24",
+];
+
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    writes: Option<Sender<Box<dyn Job>>>,
+    reads: Option<Sender<Box<dyn Job>>>,
+    /// Connections for point reads on the caller's own thread.
+    inline: Vec<Mutex<Connection>>,
+    next_inline: AtomicUsize,
+    stop_checkpoints: Option<Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path, queue: usize, readers: usize, wakes: Arc<Wakes>) -> Result<Self> {
+        let (writes, write_jobs) = bounded(queue);
+        let (reads, read_jobs) = bounded(queue);
+        let (stop, stopped) = bounded(0);
+        let shared = Arc::new(LogState::default());
+
+        let mut threads = Vec::new();
+        let writer = Writer { connection: connect(path)?, wakes, log: Arc::clone(&shared) };
+        threads.push(spawn("db-write", move || writer.run(&write_jobs))?);
+        for _ in 0..readers {
+            let (connection, jobs) = (connect_reader(path)?, Receiver::clone(&read_jobs));
+            threads.push(spawn("db-read", move || run_reader(&connection, &jobs))?);
+        }
+        let checkpointer = connect(path)?;
+        threads.push(spawn("db-checkpoint", move || run_checkpoints(&checkpointer, &shared, &stopped))?);
+        let inline = (0..readers).map(|_| connect_reader(path).map(Mutex::new)).collect::<Result<_>>()?;
+        Ok(Self {
+            path: path.to_owned(),
+            writes: Some(writes),
+            reads: Some(reads),
+            inline,
+            next_inline: AtomicUsize::new(0),
+            stop_checkpoints: Some(stop),
+            threads,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn write(&self, job: Box<dyn Job>) -> Result<()> {
+        submit(self.writes.as_ref(), job)
+    }
+
+    pub(crate) fn read(&self, job: Box<dyn Job>) -> Result<()> {
+        submit(self.reads.as_ref(), job)
+    }
+
+    /// Runs a point read here and now: at some microseconds each, the hop to another thread and
+    /// back would cost more than the read.
+    pub(crate) fn point<T, E: From<Error>>(
+        &self,
+        name: &'static str,
+        closure: impl Fn(&mut Tx<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let connection = self.inline_connection();
+        timed(name, || run_caught(closure, &mut Tx::single(TxConnection::Sqlite(&connection))))
+    }
+
+    fn inline_connection(&self) -> MutexGuard<'_, Connection> {
+        let count = self.inline.len();
+        let start = self.next_inline.fetch_add(1, Ordering::Relaxed);
+        (0..count)
+            .find_map(|offset| self.inline[(start + offset) % count].try_lock().ok())
+            .unwrap_or_else(|| self.inline[start % count].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Sqlite {
+    /// Finishes what is queued, then empties the log into the database file.
+    fn drop(&mut self) {
+        self.writes = None;
+        self.reads = None;
+        self.stop_checkpoints = None;
+        self.inline.clear();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn submit(queue: Option<&Sender<Box<dyn Job>>>, job: Box<dyn Job>) -> Result<()> {
+    queue
+        .map_or_else(|| Err(Error::Unavailable("shutting down".into())), |queue| crate::job::send(queue, job))
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(|e| Error::Unavailable(e.to_string()))
+}
+
+/// A connection that may write, with the durability every commit is promised.
+pub(crate) fn connect(path: &Path) -> Result<Connection> {
+    let connection = Connection::open(path).map_err(unavailable)?;
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").map_err(unavailable)?;
+    set_up(connection)
+}
+
+fn connect_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    set_up(Connection::open_with_flags(path, flags).map_err(unavailable)?)
+}
+
+fn set_up(connection: Connection) -> Result<Connection> {
+    connection
+        .execute_batch(
+            "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA wal_autocheckpoint = 0;
+             PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
+        )
+        .map_err(unavailable)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_PER_CONNECTION);
+    Ok(connection)
+}
+
+pub(crate) fn unavailable(error: rusqlite::Error) -> Error {
+    Error::Unavailable(error.to_string())
+}
+
+/// What the writer and the checkpointer tell each other about the write-ahead log.
+#[derive(Default)]
+struct LogState {
+    has_new_pages: AtomicBool,
+    is_over_bound: AtomicBool,
+}
+
+struct Writer {
+    connection: Connection,
+    wakes: Arc<Wakes>,
+    log: Arc<LogState>,
+}
+
+impl Writer {
+    fn run(self, jobs: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = jobs.recv() {
+            self.commit_batch(first, jobs);
+            if self.log.is_over_bound.swap(false, Ordering::Relaxed) {
+                checkpoint(&self.connection, "TRUNCATE");
+            }
+        }
+        checkpoint(&self.connection, "TRUNCATE");
+    }
+
+    /// Runs `first` and everything that is waiting behind it as one transaction; answers after it.
+    fn commit_batch(&self, first: Box<dyn Job>, jobs: &Receiver<Box<dyn Job>>) {
+        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
+            return first.answer(Some(unavailable(error)));
+        }
+        let mut done = Vec::new();
+        let mut wakes = Vec::new();
+        let mut next = Some(first);
+        while let Some(mut job) = next {
+            let outcome = self.run_in_savepoint(job.as_mut(), &mut wakes);
+            done.push(job);
+            if let Err(error) = outcome {
+                return self.abandon(done, &error);
+            }
+            next = if done.len() < BATCH { jobs.try_recv().ok() } else { None };
+        }
+        if let Err(error) = self.connection.execute_batch("COMMIT") {
+            return self.abandon(done, &unavailable(error));
+        }
+        metrics::histogram!("yuyue_db_batch_size").record(u32::try_from(done.len()).unwrap_or(u32::MAX));
+        self.log.has_new_pages.store(true, Ordering::Relaxed);
+        for job in done {
+            job.answer(None);
+        }
+        for channel in wakes {
+            self.wakes.wake(channel);
+        }
+    }
+
+    /// An error here means that the transaction as a whole is gone, not just this job's part.
+    fn run_in_savepoint(&self, job: &mut dyn Job, wakes: &mut Vec<&'static str>) -> Result<()> {
+        let run = |sql| self.cached(sql);
+        run("SAVEPOINT job")?;
+        let mut tx = Tx::new(TxConnection::Sqlite(&self.connection));
+        let verdict = job.run(&mut tx);
+        let job_wakes = tx.take_wakes();
+        // A full disk makes the engine roll back everything, savepoints included.
+        if self.connection.is_autocommit() {
+            let reason = tx.failure().map_or_else(String::new, |error| error.to_string());
+            return Err(Error::Unavailable(format!("the engine gave up the transaction: {reason}")));
+        }
+        match verdict {
+            Verdict::Keep => wakes.extend(job_wakes),
+            Verdict::Undo => run("ROLLBACK TO job")?,
+        }
+        run("RELEASE job")
+    }
+
+    fn cached(&self, sql: &str) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(unavailable)?;
+        statement.execute([]).map(drop).map_err(unavailable)
+    }
+
+    fn abandon(&self, jobs: Vec<Box<dyn Job>>, error: &Error) {
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        tracing::error!(%error, callers = jobs.len(), "a shared commit failed");
+        for job in jobs {
+            job.answer(Some(error.clone()));
+        }
+    }
+}
+
+fn run_reader(connection: &Connection, jobs: &Receiver<Box<dyn Job>>) {
+    while let Ok(mut job) = jobs.recv() {
+        if let Err(error) = connection.execute_batch("BEGIN") {
+            job.answer(Some(unavailable(error)));
+            continue;
+        }
+        job.run(&mut Tx::new(TxConnection::Sqlite(connection)));
+        let _ = connection.execute_batch("ROLLBACK");
+        job.answer(None);
+    }
+}
+
+fn run_checkpoints(connection: &Connection, log: &LogState, stopped: &Receiver<()>) {
+    while stopped.recv_timeout(CHECKPOINT_EVERY) == Err(RecvTimeoutError::Timeout) {
+        if log.has_new_pages.swap(false, Ordering::Relaxed) {
+            let bytes = checkpoint(connection, "PASSIVE");
+            log.is_over_bound.store(bytes > WAL_BOUND_BYTES, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Copies the log into the database file; gives the size of the log in bytes.
+fn checkpoint(connection: &Connection, mode: &str) -> i64 {
+    let pages =
+        connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(1));
+    match pages {
+        Ok(pages) => pages * 4096,
+        Err(error) => {
+            tracing::warn!(%error, mode, "checkpoint failed; it will be tried again");
+            0
+        }
+    }
+}
+
+pub(crate) fn execute(connection: &Connection, statement: &Statement, params: &[Value<'_>]) -> Result<u64> {
+    let mut prepared = prepare(connection, statement, params)?;
+    prepared.raw_execute().map(|rows| rows as u64).map_err(|e| failed(statement, &e))
+}
+
+pub(crate) fn query<T>(
+    connection: &Connection,
+    statement: &Statement,
+    params: &[Value<'_>],
+    map: &mut dyn FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut prepared = prepare(connection, statement, params)?;
+    let mut rows = prepared.raw_query();
+    let mut mapped = Vec::new();
+    while let Some(row) = rows.next().map_err(|e| failed(statement, &e))? {
+        mapped.push(map(&Row(RowOf::Sqlite(row)))?);
+    }
+    Ok(mapped)
+}
+
+/// Binds by name: the engine numbers `$2` before `$1` when it stands first in the text.
+fn prepare<'c>(
+    connection: &'c Connection,
+    statement: &Statement,
+    params: &[Value<'_>],
+) -> Result<rusqlite::CachedStatement<'c>> {
+    let mut prepared =
+        connection.prepare_cached(statement.sqlite()).map_err(|error| failed(statement, &error))?;
+    if prepared.parameter_count() != params.len() {
+        let reason = format!("takes {} parameters, got {}", prepared.parameter_count(), params.len());
+        return Err(refused(statement, reason));
+    }
+    for (value, name) in params.iter().zip(PARAMETERS) {
+        let index = prepared.parameter_index(name).map_err(|error| failed(statement, &error))?;
+        let index = index.ok_or_else(|| refused(statement, format!("has no parameter {name}")))?;
+        prepared.raw_bind_parameter(index, value).map_err(|error| failed(statement, &error))?;
+    }
+    Ok(prepared)
+}
+
+fn failed(statement: &Statement, error: &rusqlite::Error) -> Error {
+    let lacks_space_or_disk = matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
+                | ErrorCode::DatabaseBusy
+        )
+    );
+    if lacks_space_or_disk { Error::Unavailable(error.to_string()) } else { refused(statement, error) }
+}

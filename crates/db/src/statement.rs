@@ -1,0 +1,56 @@
+//! SQL texts that register themselves.
+
+/// One SQL statement, in the texts of both engines (most are the same).
+#[derive(Debug)]
+pub struct Statement {
+    sqlite: &'static str,
+    postgres: &'static str,
+    /// Where it is written, for error messages.
+    pub file: &'static str,
+    pub line: u32,
+}
+
+impl Statement {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(sqlite: &'static str, postgres: &'static str, file: &'static str, line: u32) -> Self {
+        Self { sqlite, postgres, file, line }
+    }
+
+    pub(crate) fn sqlite(&self) -> &'static str {
+        self.sqlite
+    }
+
+    pub(crate) fn postgres(&self) -> &'static str {
+        self.postgres
+    }
+
+    /// Whether the engines get different texts; a test keeps the number of these small.
+    #[must_use]
+    pub fn differs(&self) -> bool {
+        !std::ptr::eq(self.sqlite, self.postgres) && self.sqlite != self.postgres
+    }
+}
+
+/// Every statement linked into the program.
+#[linkme::distributed_slice]
+pub static STATEMENTS: [Statement];
+
+/// A statement with one text for both engines.
+#[macro_export]
+macro_rules! sql {
+    ($text:expr) => {
+        $crate::pick!($text, $text)
+    };
+}
+
+/// A statement whose text must differ: first for the embedded engine, then for the server engine.
+#[macro_export]
+macro_rules! pick {
+    ($embedded:expr, $server:expr) => {{
+        #[$crate::linkme::distributed_slice($crate::STATEMENTS)]
+        #[linkme(crate = $crate::linkme)]
+        static STATEMENT: $crate::Statement = $crate::Statement::new($embedded, $server, file!(), line!());
+        &STATEMENT
+    }};
+}

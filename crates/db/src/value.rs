@@ -1,0 +1,87 @@
+//! What is bound to a statement.
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+
+/// A bound parameter: the four kinds of value that both engines store alike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    Null,
+    Int(i64),
+    Bool(bool),
+    Text(&'a str),
+}
+
+macro_rules! from_integer {
+    ($($integer:ty),*) => {$(
+        impl From<$integer> for Value<'_> {
+            fn from(value: $integer) -> Self {
+                Self::Int(i64::from(value))
+            }
+        }
+    )*};
+}
+from_integer!(i64, i32, u32, i16, u16, i8, u8);
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(value: &'a String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// The parameters `$1 … $n` of a statement, in order.
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { &[$($crate::Value::from($value)),*] };
+}
+
+impl rusqlite::ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(value) => ValueRef::Integer(*value),
+            Self::Bool(value) => ValueRef::Integer(i64::from(*value)),
+            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+        }))
+    }
+}
+
+type SqlResult = Result<IsNull, Box<dyn std::error::Error + Sync + Send>>;
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, column: &Type, out: &mut tokio_postgres::types::private::BytesMut) -> SqlResult {
+        match (self, column) {
+            (Self::Null, _) => Ok(IsNull::Yes),
+            (Self::Int(value), &Type::INT8) => value.to_sql(column, out),
+            (Self::Int(value), &Type::INT4) => i32::try_from(*value)?.to_sql(column, out),
+            (Self::Int(value), &Type::INT2) => i16::try_from(*value)?.to_sql(column, out),
+            (Self::Bool(value), &Type::BOOL) => value.to_sql(column, out),
+            (Self::Text(value), &Type::TEXT | &Type::VARCHAR) => value.to_sql(column, out),
+            _ => Err(format!("{self:?} does not fit a parameter of type {column}").into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
