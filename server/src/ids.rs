@@ -3,8 +3,14 @@
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// Makes unguessable values from the operating system's random source.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Ids(SystemRandom);
+
+impl Default for Ids {
+    fn default() -> Self {
+        Self(SystemRandom::new())
+    }
+}
 
 impl Ids {
     /// `N` random bytes.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::job::job;
 use crate::migrate::{self, Migration};
-use crate::postgres::Postgres;
+use crate::postgres::{Mode, Postgres};
 use crate::sqlite::Sqlite;
 use crate::tx::Tx;
 use crate::wake::Wakes;
@@ -95,19 +95,15 @@ impl Db {
     /// [`Error::Unavailable`] when the database cannot be opened.
     pub fn open_migrated(options: &Options) -> Result<Self> {
         let wakes = Arc::new(Wakes::default());
+        let queue = options.queue.max(1);
         let engine = match &options.engine {
             Engine::Sqlite(path) => {
                 let readers = options.connections.clamp(1, 8);
-                Running::Sqlite(Sqlite::open(path, options.queue, readers, Arc::clone(&wakes))?)
+                Running::Sqlite(Sqlite::open(path, queue, readers, Arc::clone(&wakes))?)
             }
             Engine::Postgres(config) => {
-                let config = (**config).clone();
-                Running::Postgres(Postgres::open(
-                    config,
-                    options.connections.max(2),
-                    options.queue,
-                    Arc::clone(&wakes),
-                )?)
+                let connections = options.connections.max(2);
+                Running::Postgres(Postgres::open(config.clone(), connections, queue, Arc::clone(&wakes))?)
             }
         };
         Ok(Self(Arc::new(Inner { engine, wakes })))
@@ -129,7 +125,7 @@ impl Db {
         let (job, answer) = job(name, closure);
         match &self.0.engine {
             Running::Sqlite(engine) => engine.write(job)?,
-            Running::Postgres(engine) => engine.write(job)?,
+            Running::Postgres(engine) => engine.submit(Mode::Write, job)?,
         }
         answer.await.unwrap_or_else(|_| Err(gone().into()))
     }
@@ -147,7 +143,7 @@ impl Db {
         let (job, answer) = job(name, closure);
         match &self.0.engine {
             Running::Sqlite(engine) => engine.read(job)?,
-            Running::Postgres(engine) => engine.read(job)?,
+            Running::Postgres(engine) => engine.submit(Mode::Read, job)?,
         }
         answer.await.unwrap_or_else(|_| Err(gone().into()))
     }
@@ -167,7 +163,7 @@ impl Db {
             Running::Sqlite(engine) => engine.point(name, closure),
             Running::Postgres(engine) => {
                 let (job, answer) = job(name, closure);
-                engine.point(job)?;
+                engine.submit(Mode::Point, job)?;
                 answer.await.unwrap_or_else(|_| Err(gone().into()))
             }
         }

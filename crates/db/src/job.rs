@@ -1,8 +1,10 @@
 //! A caller's closure on its way through a database thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::oneshot;
 
 use crate::tx::Tx;
@@ -94,10 +96,26 @@ pub(crate) fn timed<T>(name: &'static str, run: impl FnOnce() -> T) -> T {
     value
 }
 
-/// A bounded queue of jobs; full means [`Error::Busy`] at once.
-pub(crate) fn send(queue: &crossbeam_channel::Sender<Box<dyn Job>>, job: Box<dyn Job>) -> Result<()> {
-    queue.try_send(job).map_err(|refused| match refused {
-        crossbeam_channel::TrySendError::Full(_) => Error::Busy,
-        crossbeam_channel::TrySendError::Disconnected(_) => Error::Unavailable("shutting down".into()),
+/// Puts `job` into a bounded queue (`None` is one that has ended); full means [`Error::Busy`] at once.
+pub(crate) fn send(queue: Option<&Sender<Box<dyn Job>>>, job: Box<dyn Job>) -> Result<()> {
+    let ended = || Error::Unavailable("the database threads have stopped".into());
+    queue.ok_or_else(ended)?.try_send(job).map_err(|refused| match refused {
+        TrySendError::Full(_) => Error::Busy,
+        TrySendError::Disconnected(_) => ended(),
     })
+}
+
+pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(|e| Error::Unavailable(e.to_string()))
+}
+
+/// Waits for a database thread to end, unless it is this one: a closure may own the last handle of its
+/// own database.
+pub(crate) fn join(thread: JoinHandle<()>) {
+    if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
+        tracing::error!("a database thread had panicked");
+    }
 }

@@ -5,14 +5,14 @@ use crate::statement::{STATEMENTS, Statement};
 use crate::{Error, Result};
 
 impl Engine {
-    /// One sorted line for each column and index: equal schemas give equal lines.
+    /// One sorted line for each column, index and foreign key: equal schemas give equal lines.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the schema cannot be read.
     pub fn describe_schema(&self) -> Result<Vec<String>> {
         let mut lines = match self {
             Self::Sqlite(path) => describe_file(path).map_err(crate::sqlite::unavailable)?,
-            Self::Postgres(config) => crate::postgres::runtime()?.block_on(describe_server(config))?,
+            Self::Postgres(config) => crate::postgres::block_on(describe_server(config))?,
         };
         lines.sort();
         Ok(lines)
@@ -31,7 +31,7 @@ impl Engine {
                 };
                 Ok(STATEMENTS.iter().filter_map(refuse).collect())
             }
-            Self::Postgres(config) => crate::postgres::runtime()?.block_on(async {
+            Self::Postgres(config) => crate::postgres::block_on(async {
                 let client = crate::postgres::connect(config).await?;
                 let mut refused = Vec::new();
                 for statement in STATEMENTS {
@@ -49,25 +49,32 @@ impl Engine {
 
 const FILE_COLUMNS: &str = "
     SELECT t.name || '.' || c.name || ' '
-           || CASE c.type WHEN 'INTEGER' THEN 'integer' ELSE lower(c.type) END
+           || lower(c.type)
            || CASE WHEN c.\"notnull\" OR c.pk > 0 THEN ' not null' ELSE '' END
            || CASE WHEN c.pk > 0 THEN ' key' ELSE '' END
     FROM pragma_table_list t JOIN pragma_table_info(t.name) c
     WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'";
 
-/// Primary keys stand with their columns; every other index has a name of its own.
+/// Primary keys stand with their columns; every other index has a name of its own (that of a UNIQUE
+/// constraint is made up by each engine, so such a constraint differs: write a unique index instead).
 const FILE_INDEXES: &str = "
     SELECT t.name || ' index ' || i.name || CASE WHEN i.\"unique\" THEN ' unique' ELSE '' END
            || CASE WHEN i.partial THEN ' partial' ELSE '' END
            || ' (' || (SELECT group_concat(name, ', ') FROM
                        (SELECT coalesce(name, 'expression') AS name FROM pragma_index_info(i.name) ORDER BY seqno)) || ')'
     FROM pragma_table_list t JOIN pragma_index_list(t.name) i
-    WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND i.origin = 'c'";
+    WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND i.origin <> 'pk'";
+
+const FILE_REFERENCES: &str = "
+    SELECT t.name || ' refers to ' || f.\"table\" || ' (' || group_concat(f.\"from\", ', ' ORDER BY f.seq) || ')'
+           || CASE f.on_delete WHEN 'NO ACTION' THEN '' ELSE ' on delete ' || lower(f.on_delete) END
+    FROM pragma_table_list t JOIN pragma_foreign_key_list(t.name) f
+    WHERE t.type = 'table' GROUP BY t.name, f.id";
 
 fn describe_file(path: &std::path::Path) -> rusqlite::Result<Vec<String>> {
     let connection = rusqlite::Connection::open(path)?;
     let mut lines = Vec::new();
-    for sql in [FILE_COLUMNS, FILE_INDEXES] {
+    for sql in [FILE_COLUMNS, FILE_INDEXES, FILE_REFERENCES] {
         let mut statement = connection.prepare(sql)?;
         for line in statement.query_map([], |row| row.get(0))? {
             lines.push(line?);
@@ -78,7 +85,8 @@ fn describe_file(path: &std::path::Path) -> rusqlite::Result<Vec<String>> {
 
 const SERVER_COLUMNS: &str = "
     SELECT c.table_name || '.' || c.column_name || ' '
-           || CASE c.data_type WHEN 'bigint' THEN 'integer' WHEN 'boolean' THEN 'integer' ELSE c.data_type END
+           || CASE c.data_type WHEN 'bigint' THEN 'integer' WHEN 'boolean' THEN 'integer'
+              WHEN 'integer' THEN 'a 32-bit integer' ELSE c.data_type END
            || CASE WHEN c.is_nullable = 'NO' THEN ' not null' ELSE '' END
            || CASE WHEN EXISTS (
                 SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
@@ -96,10 +104,21 @@ const SERVER_INDEXES: &str = "
     JOIN pg_namespace n ON n.oid = t.relnamespace
     WHERE n.nspname = current_schema() AND NOT i.indisprimary";
 
+const SERVER_REFERENCES: &str = "
+    SELECT t.relname || ' refers to ' || r.relname
+           || ' (' || (SELECT string_agg(a.attname, ', ' ORDER BY k.position)
+                       FROM unnest(c.conkey) WITH ORDINALITY AS k(number, position)
+                       JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number) || ')'
+           || CASE c.confdeltype WHEN 'r' THEN ' on delete restrict' WHEN 'c' THEN ' on delete cascade'
+              WHEN 'n' THEN ' on delete set null' WHEN 'd' THEN ' on delete set default' ELSE '' END
+    FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class r ON r.oid = c.confrelid
+    JOIN pg_namespace n ON n.oid = t.relnamespace
+    WHERE n.nspname = current_schema() AND c.contype = 'f'";
+
 async fn describe_server(config: &tokio_postgres::Config) -> Result<Vec<String>> {
     let client = crate::postgres::connect(config).await?;
     let mut lines = Vec::new();
-    for sql in [SERVER_COLUMNS, SERVER_INDEXES] {
+    for sql in [SERVER_COLUMNS, SERVER_INDEXES, SERVER_REFERENCES] {
         let rows = client.query(sql, &[]).await.map_err(|e| Error::Unavailable(e.to_string()))?;
         lines.extend(rows.iter().map(|row| row.get::<_, String>(0)));
     }

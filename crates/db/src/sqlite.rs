@@ -9,7 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::job::{Job, Verdict, run_caught, timed};
+use crate::job::{Job, Verdict, join, run_caught, send, spawn, timed};
 use crate::row::{Row, RowOf};
 use crate::statement::Statement;
 use crate::tx::{Connection as TxConnection, Tx, refused};
@@ -20,12 +20,18 @@ use crate::{Error, Result};
 /// The most callers that share one commit: keeps the wait of the first bounded.
 const BATCH: usize = 256;
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
-/// Above this size the writer itself empties the log, between two batches.
+/// Above this size the writer itself empties the log, between two batches: beside a busy writer the
+/// checkpointer never sees the end of it.
 const WAL_BOUND_BYTES: i64 = 64 << 20;
+/// How long the writer waits for readers of the log when it empties it. A long report must not stop
+/// the bookings; the log then grows until the report is done.
+const WAIT_FOR_READERS: Duration = Duration::from_millis(100);
+const WAIT_FOR_LOCKS: Duration = Duration::from_secs(5);
 const STATEMENTS_PER_CONNECTION: usize = 512;
-const PARAMETERS: [&str; 24] = [
+const PARAMETERS: [&str; 32] = [
     "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16",
-    "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24",
+    "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25", "$26", "$27", "$28", "$29", "$30", "$31",
+    "$32",
 ];
 
 pub(crate) struct Sqlite {
@@ -36,7 +42,8 @@ pub(crate) struct Sqlite {
     inline: Vec<Mutex<Connection>>,
     next_inline: AtomicUsize,
     stop_checkpoints: Option<Sender<()>>,
-    threads: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
+    helpers: Vec<JoinHandle<()>>,
 }
 
 impl Sqlite {
@@ -46,15 +53,15 @@ impl Sqlite {
         let (stop, stopped) = bounded(0);
         let shared = Arc::new(LogState::default());
 
-        let mut threads = Vec::new();
         let writer = Writer { connection: connect(path)?, wakes, log: Arc::clone(&shared) };
-        threads.push(spawn("db-write", move || writer.run(&write_jobs))?);
+        let writer = spawn("db-write", move || writer.run(&write_jobs))?;
+        let mut helpers = Vec::new();
         for _ in 0..readers {
             let (connection, jobs) = (connect_reader(path)?, Receiver::clone(&read_jobs));
-            threads.push(spawn("db-read", move || run_reader(&connection, &jobs))?);
+            helpers.push(spawn("db-read", move || run_reader(&connection, &jobs))?);
         }
         let checkpointer = connect(path)?;
-        threads.push(spawn("db-checkpoint", move || run_checkpoints(&checkpointer, &shared, &stopped))?);
+        helpers.push(spawn("db-checkpoint", move || run_checkpoints(&checkpointer, &shared, &stopped))?);
         let inline = (0..readers).map(|_| connect_reader(path).map(Mutex::new)).collect::<Result<_>>()?;
         Ok(Self {
             path: path.to_owned(),
@@ -63,7 +70,8 @@ impl Sqlite {
             inline,
             next_inline: AtomicUsize::new(0),
             stop_checkpoints: Some(stop),
-            threads,
+            writer: Some(writer),
+            helpers,
         })
     }
 
@@ -72,11 +80,11 @@ impl Sqlite {
     }
 
     pub(crate) fn write(&self, job: Box<dyn Job>) -> Result<()> {
-        submit(self.writes.as_ref(), job)
+        send(self.writes.as_ref(), job)
     }
 
     pub(crate) fn read(&self, job: Box<dyn Job>) -> Result<()> {
-        submit(self.reads.as_ref(), job)
+        send(self.reads.as_ref(), job)
     }
 
     /// Runs a point read here and now: at some microseconds each, the hop to another thread and
@@ -100,35 +108,28 @@ impl Sqlite {
 }
 
 impl Drop for Sqlite {
-    /// Finishes what is queued, then empties the log into the database file.
+    /// Finishes what is queued, then empties the log into the database file: the writer goes last,
+    /// because readers and the checkpointer would keep it from doing so.
     fn drop(&mut self) {
-        self.writes = None;
         self.reads = None;
         self.stop_checkpoints = None;
         self.inline.clear();
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
+        self.helpers.drain(..).for_each(join);
+        self.writes = None;
+        self.writer.take().into_iter().for_each(join);
     }
-}
-
-fn submit(queue: Option<&Sender<Box<dyn Job>>>, job: Box<dyn Job>) -> Result<()> {
-    queue
-        .map_or_else(|| Err(Error::Unavailable("shutting down".into())), |queue| crate::job::send(queue, job))
-}
-
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(run)
-        .map_err(|e| Error::Unavailable(e.to_string()))
 }
 
 /// A connection that may write, with the durability every commit is promised.
 pub(crate) fn connect(path: &Path) -> Result<Connection> {
-    let connection = Connection::open(path).map_err(unavailable)?;
-    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").map_err(unavailable)?;
-    set_up(connection)
+    let connection = set_up(Connection::open(path).map_err(unavailable)?)?;
+    let mode: String =
+        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(unavailable)?;
+    if mode != "wal" {
+        return Err(Error::Unavailable(format!("no write-ahead log on this file system (mode {mode})")));
+    }
+    connection.execute_batch("PRAGMA synchronous = FULL").map_err(unavailable)?;
+    Ok(connection)
 }
 
 fn connect_reader(path: &Path) -> Result<Connection> {
@@ -139,15 +140,16 @@ fn connect_reader(path: &Path) -> Result<Connection> {
 fn set_up(connection: Connection) -> Result<Connection> {
     connection
         .execute_batch(
-            "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA wal_autocheckpoint = 0;
-             PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
+            "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8000;
+             PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
         )
         .map_err(unavailable)?;
+    connection.busy_timeout(WAIT_FOR_LOCKS).map_err(unavailable)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_PER_CONNECTION);
     Ok(connection)
 }
 
-pub(crate) fn unavailable(error: rusqlite::Error) -> Error {
+pub(crate) fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::Unavailable(error.to_string())
 }
 
@@ -169,7 +171,9 @@ impl Writer {
         while let Ok(first) = jobs.recv() {
             self.commit_batch(first, jobs);
             if self.log.is_over_bound.swap(false, Ordering::Relaxed) {
+                let _ = self.connection.busy_timeout(WAIT_FOR_READERS);
                 checkpoint(&self.connection, "TRUNCATE");
+                let _ = self.connection.busy_timeout(WAIT_FOR_LOCKS);
             }
         }
         checkpoint(&self.connection, "TRUNCATE");
@@ -254,21 +258,26 @@ fn run_reader(connection: &Connection, jobs: &Receiver<Box<dyn Job>>) {
 fn run_checkpoints(connection: &Connection, log: &LogState, stopped: &Receiver<()>) {
     while stopped.recv_timeout(CHECKPOINT_EVERY) == Err(RecvTimeoutError::Timeout) {
         if log.has_new_pages.swap(false, Ordering::Relaxed) {
-            let bytes = checkpoint(connection, "PASSIVE");
+            let (bytes, is_complete) = checkpoint(connection, "PASSIVE");
             log.is_over_bound.store(bytes > WAL_BOUND_BYTES, Ordering::Relaxed);
+            if !is_complete {
+                log.has_new_pages.store(true, Ordering::Relaxed);
+            }
         }
     }
 }
 
-/// Copies the log into the database file; gives the size of the log in bytes.
-fn checkpoint(connection: &Connection, mode: &str) -> i64 {
-    let pages =
-        connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(1));
-    match pages {
-        Ok(pages) => pages * 4096,
+/// Copies the log into the database file; gives the size of the log in bytes, and whether all of it
+/// was copied (a reader of an older state prevents that).
+fn checkpoint(connection: &Connection, mode: &str) -> (i64, bool) {
+    let copied = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+        Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    });
+    match copied {
+        Ok((pages, copied)) => (pages * 4096, pages >= 0 && copied == pages),
         Err(error) => {
             tracing::warn!(%error, mode, "checkpoint failed; it will be tried again");
-            0
+            (0, false)
         }
     }
 }
@@ -304,6 +313,9 @@ fn prepare<'c>(
     if prepared.parameter_count() != params.len() {
         let reason = format!("takes {} parameters, got {}", prepared.parameter_count(), params.len());
         return Err(refused(statement, reason));
+    }
+    if params.len() > PARAMETERS.len() {
+        return Err(refused(statement, format!("takes more than {} parameters", PARAMETERS.len())));
     }
     for (value, name) in params.iter().zip(PARAMETERS) {
         let index = prepared.parameter_index(name).map_err(|error| failed(statement, &error))?;

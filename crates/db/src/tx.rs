@@ -101,6 +101,9 @@ impl<'c> Tx<'c> {
     /// # Errors
     /// As [`Tx::execute`].
     pub fn lock(&mut self, lock: Lock) -> Result<()> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
         match &mut self.connection {
             Connection::Sqlite(_) => Ok(()),
             Connection::Postgres(tx) => tx.lock(lock).inspect_err(|error| self.failure = Some(error.clone())),
@@ -130,12 +133,14 @@ impl<'c> Tx<'c> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        match &mut self.left {
-            Some(0) => return Err(Error::NotAPoint),
-            Some(left) => *left -= 1,
-            None => {}
-        }
-        run(&mut self.connection).inspect_err(|error| {
+        let result = match &mut self.left {
+            Some(0) => Err(Error::NotAPoint),
+            left => {
+                *left = left.map(|left| left - 1);
+                run(&mut self.connection)
+            }
+        };
+        result.inspect_err(|error| {
             tracing::debug!(file = statement.file, line = statement.line, %error, "statement failed");
             self.failure = Some(error.clone());
         })

@@ -47,6 +47,17 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
+impl Value<'_> {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "NULL",
+            Self::Int(_) => "an integer",
+            Self::Bool(_) => "a boolean",
+            Self::Text(_) => "a text",
+        }
+    }
+}
+
 /// The parameters `$1 … $n` of a statement, in order.
 #[macro_export]
 macro_rules! params {
@@ -75,7 +86,8 @@ impl ToSql for Value<'_> {
             (Self::Int(value), &Type::INT2) => i16::try_from(*value)?.to_sql(column, out),
             (Self::Bool(value), &Type::BOOL) => value.to_sql(column, out),
             (Self::Text(value), &Type::TEXT | &Type::VARCHAR) => value.to_sql(column, out),
-            _ => Err(format!("{self:?} does not fit a parameter of type {column}").into()),
+            // The value itself may be somebody's telephone number, and errors are logged.
+            _ => Err(format!("{} does not fit a parameter of type {column}", self.kind()).into()),
         }
     }
 

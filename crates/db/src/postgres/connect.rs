@@ -1,0 +1,176 @@
+//! Making connections, and blocking on them from anywhere.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, oneshot};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::wake::Wakes;
+use crate::{Error, Result};
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// A peer that vanished without a word is given up after about this long, not after hours.
+const SILENCE: Duration = Duration::from_secs(30);
+const RECONNECT_AFTER: Duration = Duration::from_millis(200);
+/// PostgreSQL's channel names are global to a database; every wake travels on this one.
+pub(crate) const CHANNEL: &str = "yuyue_wake";
+
+pub(crate) fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Unavailable(e.to_string()))
+}
+
+/// Runs `work` on a thread of its own and waits: blocking on a runtime, or dropping one, panics on a
+/// thread that already drives another, and callers may well be async.
+pub(crate) fn on_own_thread<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("db-setup".into()).spawn_scoped(scope, work);
+        let thread = thread.map_err(|e| Error::Unavailable(e.to_string()))?;
+        thread.join().unwrap_or(Err(Error::Panicked))
+    })
+}
+
+/// Waits for `future`, whatever thread this is.
+pub(crate) fn block_on<T: Send>(future: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    on_own_thread(|| runtime()?.block_on(future))
+}
+
+pub(crate) fn unavailable(error: &tokio_postgres::Error) -> Error {
+    Error::Unavailable(describe(error))
+}
+
+/// The server's own words, or else the cause: the driver's `Display` leaves both out.
+pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
+    match (error.as_db_error(), std::error::Error::source(error)) {
+        (Some(e), _) => format!("{} ({})", e.message(), e.code().code()),
+        (None, Some(cause)) => format!("{error}: {cause}"),
+        (None, None) => error.to_string(),
+    }
+}
+
+/// Reading the machine's certificates takes longer than connecting, so it is done once.
+fn tls() -> Result<MakeRustlsConnect> {
+    use rustls_platform_verifier::BuilderVerifierExt;
+    static TLS: OnceLock<MakeRustlsConnect> = OnceLock::new();
+    if let Some(tls) = TLS.get() {
+        return Ok(tls.clone());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(BuilderVerifierExt::with_platform_verifier)
+        .map_err(|e| Error::Unavailable(e.to_string()))?;
+    Ok(TLS.get_or_init(|| MakeRustlsConnect::new(config.with_no_client_auth())).clone())
+}
+
+/// Whether a connection could be encrypted at all; if not, missing certificates must not matter.
+fn may_use_tls(config: &Config) -> bool {
+    let is_remote = |host: &Host| matches!(host, Host::Tcp(_));
+    config.get_ssl_mode() != SslMode::Disable && config.get_hosts().iter().any(is_remote)
+}
+
+fn with_limits(config: &Config) -> Config {
+    let mut config = config.clone();
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_WITHIN);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE);
+    }
+    config.keepalives_idle(SILENCE);
+    config
+}
+
+/// Passes the server's messages on for as long as the connection lives.
+async fn drive<S, T>(mut connection: Connection<S, T>, mut on_message: impl FnMut(&AsyncMessage))
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+        on_message(&message);
+    }
+}
+
+/// Connects and prepares the session; messages of the server go to `on_message`.
+async fn connect_with(
+    config: &Config,
+    on_message: impl FnMut(&AsyncMessage) + Send + 'static,
+) -> Result<Client> {
+    let limited = with_limits(config);
+    let client = if may_use_tls(config) {
+        let (client, connection) = limited.connect(tls()?).await.map_err(|e| unavailable(&e))?;
+        tokio::spawn(drive(connection, on_message));
+        client
+    } else {
+        let (client, connection) = limited.connect(NoTls).await.map_err(|e| unavailable(&e))?;
+        tokio::spawn(drive(connection, on_message));
+        client
+    };
+    client
+        .batch_execute(
+            "SET statement_timeout = '15s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s';
+             SET default_transaction_isolation = 'read committed'; SET synchronous_commit = on;
+             SET client_min_messages = warning;",
+        )
+        .await
+        .map_err(|e| unavailable(&e))?;
+    Ok(client)
+}
+
+pub(crate) async fn connect(config: &Config) -> Result<Client> {
+    connect_with(config, |_| {}).await
+}
+
+/// A connection on which the server's notifications arrive.
+pub(crate) struct Listener {
+    _client: Client,
+    /// Closed when the connection is gone; nothing is ever sent.
+    is_lost: mpsc::Receiver<()>,
+}
+
+impl Listener {
+    pub(crate) async fn connect(config: &Config, wakes: &Arc<Wakes>) -> Result<Self> {
+        let (alive, is_lost) = mpsc::channel::<()>(1);
+        let heard = Arc::clone(wakes);
+        let client = connect_with(config, move |message| {
+            let _alive = &alive;
+            if let AsyncMessage::Notification(note) = message {
+                heard.wake(note.payload());
+            }
+        })
+        .await?;
+        client.batch_execute(&format!("LISTEN {CHANNEL}")).await.map_err(|e| unavailable(&e))?;
+        Ok(Self { _client: client, is_lost })
+    }
+
+    /// Listens until `stopped`, on a new connection whenever the last one was lost.
+    pub(crate) async fn keep(self, config: &Config, wakes: &Arc<Wakes>, stopped: oneshot::Receiver<()>) {
+        let mut listener = self;
+        let listening = async {
+            loop {
+                listener.is_lost.recv().await;
+                tracing::warn!("the listening connection was lost; connecting again");
+                listener = loop {
+                    tokio::time::sleep(RECONNECT_AFTER).await;
+                    match Self::connect(config, wakes).await {
+                        Ok(listener) => break listener,
+                        Err(error) => tracing::debug!(%error, "no listening connection yet"),
+                    }
+                };
+                // Nobody knows what was missed in between.
+                wakes.wake_all();
+            }
+        };
+        tokio::select! {
+            () = listening => {}
+            _ = stopped => {}
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! One closure's transaction on one connection.
+
+use std::collections::HashMap;
+
+use tokio::runtime::Runtime;
+use tokio_postgres::error::{Severity, SqlState};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row};
+
+use super::Mode;
+use super::connect::{CHANNEL, describe, unavailable};
+use crate::job::Verdict;
+use crate::statement::Statement;
+use crate::tx::{Lock, refused};
+use crate::value::Value;
+use crate::{Error, Result};
+
+/// Prepared statements by the address of their [`Statement`].
+pub(crate) type Prepared = HashMap<usize, tokio_postgres::Statement>;
+
+/// How a run of a job ended.
+pub(crate) enum Outcome {
+    Done,
+    /// A serialization failure or deadlock: the closure may run again.
+    Again,
+    /// The connection broke before the commit was sent: nothing happened, another one may try.
+    Lost,
+    Fault(Error),
+}
+
+/// A transaction on one connection. `BEGIN` travels with the first statement, not before it.
+pub(crate) struct PgTx<'c> {
+    runtime: &'c Runtime,
+    client: &'c Client,
+    prepared: &'c mut Prepared,
+    mode: Mode,
+    has_begun: bool,
+    /// Why a statement failed, as the server told it.
+    state: Option<SqlState>,
+    /// The connection must not be used again.
+    is_lost: bool,
+}
+
+/// The verbs of a transaction, free of its lifetimes.
+pub(crate) trait PgVerbs {
+    fn execute(&mut self, statement: &'static Statement, params: &[Value<'_>]) -> Result<u64>;
+    fn query(&mut self, statement: &'static Statement, params: &[Value<'_>]) -> Result<Vec<Row>>;
+    fn lock(&mut self, lock: Lock) -> Result<()>;
+}
+
+impl PgVerbs for PgTx<'_> {
+    fn execute(&mut self, statement: &'static Statement, params: &[Value<'_>]) -> Result<u64> {
+        let prepared = self.prepare(statement)?;
+        let client = self.client;
+        self.run(statement, client.execute(&prepared, &references(params)))
+    }
+
+    fn query(&mut self, statement: &'static Statement, params: &[Value<'_>]) -> Result<Vec<Row>> {
+        let prepared = self.prepare(statement)?;
+        let client = self.client;
+        self.run(statement, client.query(&prepared, &references(params)))
+    }
+
+    fn lock(&mut self, lock: Lock) -> Result<()> {
+        let sql = match lock {
+            Lock::Shared(key) => format!("SELECT pg_advisory_xact_lock_shared({key})"),
+            Lock::Exclusive(key) => format!("SELECT pg_advisory_xact_lock({key})"),
+        };
+        let begin = self.begin().unwrap_or_default();
+        let result = self.runtime.block_on(self.client.batch_execute(&format!("{begin};{sql}")));
+        result.map_err(|error| {
+            self.note(&error);
+            unavailable(&error)
+        })
+    }
+}
+
+impl<'c> PgTx<'c> {
+    pub(crate) fn new(
+        runtime: &'c Runtime,
+        client: &'c Client,
+        prepared: &'c mut Prepared,
+        mode: Mode,
+    ) -> Self {
+        Self { runtime, client, prepared, mode, has_begun: false, state: None, is_lost: false }
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// The statement that opens the transaction, unless it is open or there shall be none.
+    fn begin(&mut self) -> Option<&'static str> {
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        match self.mode {
+            Mode::Write if is_first => Some("BEGIN READ WRITE"),
+            Mode::Read if is_first => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+            _ => None,
+        }
+    }
+
+    fn prepare(&mut self, statement: &'static Statement) -> Result<tokio_postgres::Statement> {
+        let key = std::ptr::from_ref(statement).addr();
+        if let Some(prepared) = self.prepared.get(&key) {
+            return Ok(prepared.clone());
+        }
+        let prepared = self.runtime.block_on(self.client.prepare(statement.postgres()));
+        let prepared = prepared.map_err(|error| self.failed(statement, &error))?;
+        self.prepared.insert(key, prepared.clone());
+        Ok(prepared)
+    }
+
+    /// Runs `request`, behind the `BEGIN` if it is the first. Should the `BEGIN` fail, the request
+    /// cannot do harm: outside a transaction the session is read-only.
+    fn run<T>(
+        &mut self,
+        statement: &'static Statement,
+        request: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        let begin = self.begin();
+        let result = self.runtime.block_on(async {
+            match begin {
+                None => request.await,
+                Some(begin) => {
+                    // Polled in this order, so sent in this order.
+                    let (begun, result) = tokio::join!(self.client.batch_execute(begin), request);
+                    begun.and(result)
+                }
+            }
+        });
+        result.map_err(|error| self.failed(statement, &error))
+    }
+
+    fn note(&mut self, error: &tokio_postgres::Error) {
+        self.state = error.code().cloned();
+        self.is_lost |= ends_session(error) || self.client.is_closed();
+    }
+
+    fn failed(&mut self, statement: &Statement, error: &tokio_postgres::Error) -> Error {
+        self.note(error);
+        if self.is_lost {
+            return Error::Unavailable("the connection was lost".into());
+        }
+        match error.code() {
+            Some(
+                &SqlState::DISK_FULL
+                | &SqlState::OUT_OF_MEMORY
+                | &SqlState::QUERY_CANCELED
+                | &SqlState::LOCK_NOT_AVAILABLE,
+            ) => unavailable(error),
+            _ => refused(statement, describe(error)),
+        }
+    }
+
+    fn is_conflict(&self) -> bool {
+        matches!(self.state, Some(SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED))
+    }
+
+    /// Commits or undoes what the closure did.
+    pub(crate) fn finish(&mut self, verdict: Verdict, wakes: &[&'static str]) -> Outcome {
+        if self.is_lost {
+            return Outcome::Lost;
+        }
+        if verdict == Verdict::Undo || self.mode != Mode::Write {
+            self.roll_back();
+            return if self.is_conflict() { Outcome::Again } else { Outcome::Done };
+        }
+        match self.commit(wakes) {
+            Ok(()) => Outcome::Done,
+            Err(error) => {
+                self.note(&error);
+                if self.is_lost {
+                    return Outcome::Fault(Error::CommitUnknown(describe(&error)));
+                }
+                if self.is_conflict() { Outcome::Again } else { Outcome::Fault(unavailable(&error)) }
+            }
+        }
+    }
+
+    /// A connection that could not be told to roll back would carry these changes into the next
+    /// job's commit, so it is given up.
+    fn roll_back(&mut self) {
+        if self.has_begun && self.mode != Mode::Point {
+            self.is_lost |= self.runtime.block_on(self.client.batch_execute("ROLLBACK")).is_err();
+        }
+    }
+
+    /// The notifications follow the commit, in the same round trip. Inside the transaction they
+    /// would make commits wait for each other: the server holds one lock from `NOTIFY` until the
+    /// commit is on disk (measured with 16 clients: 1,500 commits a second inside, 4,500 behind).
+    fn commit(&mut self, wakes: &[&'static str]) -> std::result::Result<(), tokio_postgres::Error> {
+        let notify: String = wakes.iter().map(|channel| format!("NOTIFY {CHANNEL}, '{channel}';")).collect();
+        let client = self.client;
+        let commit = async { if self.has_begun { client.batch_execute("COMMIT").await } else { Ok(()) } };
+        let wake = async { if notify.is_empty() { Ok(()) } else { client.batch_execute(&notify).await } };
+        let (committed, woken) = self.runtime.block_on(async { tokio::join!(commit, wake) });
+        if let Err(error) = woken {
+            tracing::warn!(error = describe(&error), "subscribers were not woken");
+            self.is_lost |= ends_session(&error);
+        }
+        committed
+    }
+}
+
+/// FATAL and PANIC end a session, though the closed socket may not have been seen yet.
+fn ends_session(error: &tokio_postgres::Error) -> bool {
+    let is_fatal = |e: &tokio_postgres::error::DbError| e.parsed_severity() != Some(Severity::Error);
+    error.is_closed() || error.as_db_error().is_some_and(is_fatal)
+}
+
+fn references<'v>(params: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    params.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}

@@ -1,0 +1,155 @@
+//! What goes in comes out, on both engines alike; what does not fit is refused.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+#[macro_use]
+mod support;
+
+use support::TestDb;
+use support::slots::{add_slot, bookings, take_seat};
+use yuyue_db::{Db, Error, Statement, Value, params, sql};
+
+both!(
+    parameters_bind_by_number,
+    a_wrong_number_of_parameters_is_refused,
+    values_come_back_as_they_were,
+    absent_values_are_told_apart,
+    a_value_of_the_wrong_type_is_refused,
+    a_column_of_the_wrong_type_is_refused,
+    a_point_read_runs_one_statement,
+    changes_are_counted_by_row,
+    a_refusal_names_the_statement_but_no_value,
+);
+
+/// Runs one statement in a write of its own.
+async fn run(db: &Db, statement: &'static Statement, params: &[Value<'static>]) -> Result<u64, Error> {
+    let params = params.to_vec();
+    db.write("run", move |tx| tx.execute(statement, &params)).await
+}
+
+fn is_refused<T>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Statement { .. }))
+}
+
+async fn parameters_bind_by_number(db: TestDb) {
+    let later_first = sql!("INSERT INTO slot (taken, capacity, id) VALUES ($3, $2, $1)");
+    run(&db, later_first, params![1, 20, 3]).await.unwrap();
+    let twice = sql!(
+        "SELECT id, capacity, taken FROM slot WHERE capacity = $2 AND taken < $2 AND id = $1 ORDER BY id"
+    );
+    let slots = db.read("slots", move |tx| {
+        tx.query(twice, params![1, 20], |row| {
+            Ok((row.get::<i64>("id")?, row.get::<i32>("capacity")?, row.get::<u8>("taken")?))
+        })
+    });
+    assert_eq!(slots.await.map_err(|error: Error| error.to_string()), Ok(vec![(1, 20, 3)]));
+}
+
+async fn a_wrong_number_of_parameters_is_refused(db: TestDb) {
+    let two = sql!("INSERT INTO slot (id, capacity, taken) VALUES ($1, $2, 0)");
+    assert!(is_refused(&run(&db, two, params![1]).await));
+    assert!(is_refused(&run(&db, two, params![1, 2, 3]).await));
+    assert!(is_refused(&run(&db, two, params![]).await));
+    run(&db, two, params![1, 2]).await.unwrap();
+}
+
+async fn values_come_back_as_they_were(db: TestDb) {
+    db.write("add slot", |tx| add_slot(tx, 1, 10)).await.unwrap();
+    let notes = ["", "𠮷野家 𰻞𰻞麵", "👩‍👩‍👧‍👦 🇨🇳", "' \" \\ $1 ? ; -- %_", "张\u{301}\n\t三\u{FFFD}\u{10FFFF}"];
+    for (id, note) in (i64::MAX - 4..=i64::MAX).zip(notes) {
+        for is_paid in [true, false] {
+            let round_trip = db.write("round trip", move |tx| {
+                let insert = sql!(
+                    "INSERT INTO booking (id, slot_id, note, is_paid) VALUES ($1, 1, $2, $3)
+                     ON CONFLICT (id) DO UPDATE SET is_paid = excluded.is_paid
+                     RETURNING id, note, is_paid"
+                );
+                tx.query_one(insert, params![id, note, is_paid], |row| {
+                    Ok((row.get::<i64>("id")?, row.get::<String>("note")?, row.get::<bool>("is_paid")?))
+                })
+            });
+            let expected = (id, note.to_owned(), is_paid);
+            assert_eq!(round_trip.await.map_err(|error: Error| error.to_string()), Ok(expected));
+        }
+    }
+    let paid = db.read("paid", |tx| {
+        let statement = sql!("SELECT id FROM booking WHERE is_paid = $1 ORDER BY id");
+        tx.query_opt(statement, params![true], |row| row.get::<i64>("id"))
+    });
+    assert_eq!(paid.await.map_err(|error: Error| error.to_string()), Ok(None));
+}
+
+async fn absent_values_are_told_apart(db: TestDb) {
+    db.write("add slot", |tx| add_slot(tx, 1, 10)).await.unwrap();
+    let insert = sql!("INSERT INTO booking (id, slot_id, note, is_paid) VALUES ($1, 1, $2, $3)");
+    run(&db, insert, params![1, None::<&str>, false]).await.unwrap();
+    let not_null = run(&db, insert, params![2, "note", None::<bool>]).await;
+    assert!(is_refused(&not_null), "{not_null:?}");
+    let note = db.read("note", |tx| {
+        let statement = sql!("SELECT note FROM booking WHERE id = 1");
+        tx.query_one(statement, params![], |row| row.get::<Option<String>>("note"))
+    });
+    assert_eq!(note.await.map_err(|error: Error| error.to_string()), Ok(None));
+}
+
+async fn a_value_of_the_wrong_type_is_refused(db: TestDb) {
+    let insert = sql!("INSERT INTO slot (id, capacity, taken) VALUES ($1, $2, $3)");
+    assert!(is_refused(&run(&db, insert, params![1, "many", 0]).await));
+    db.write("add slot", |tx| add_slot(tx, 1, 10)).await.unwrap();
+    let insert = sql!("INSERT INTO booking (id, slot_id, note, is_paid) VALUES ($1, $2, $3, $4)");
+    assert!(is_refused(&run(&db, insert, params![1, 1, "note", "yes"]).await));
+    assert_eq!(db.read("bookings", bookings).await.unwrap(), [0; 0]);
+}
+
+async fn a_column_of_the_wrong_type_is_refused(db: TestDb) {
+    db.write("add slot", |tx| add_slot(tx, 1, 70_000)).await.unwrap();
+    let read = async |column: &'static str| {
+        let text = db.read("text", move |tx| {
+            let statement = sql!("SELECT id, capacity FROM slot");
+            tx.query_one(statement, params![], |row| row.get::<String>(column))
+        });
+        text.await.unwrap_err()
+    };
+    assert!(matches!(read("capacity").await, Error::Column { column, .. } if column == "capacity"));
+    assert!(matches!(read("missing").await, Error::Column { column, .. } if column == "missing"));
+    let narrow: Result<u16, Error> = db
+        .read("narrow", |tx| {
+            tx.query_one(sql!("SELECT capacity FROM slot"), params![], |row| row.get("capacity"))
+        })
+        .await;
+    assert!(matches!(narrow, Err(Error::Column { .. })), "{narrow:?}");
+}
+
+async fn a_point_read_runs_one_statement(db: TestDb) {
+    let twice = db.point("twice", |tx| {
+        bookings(tx)?;
+        bookings(tx)
+    });
+    let error: Error = twice.await.unwrap_err();
+    assert!(matches!(error, Error::NotAPoint), "{error}");
+    let swallowed = db.point("twice", |tx| {
+        let first = bookings(tx)?;
+        Ok::<_, Error>(bookings(tx).unwrap_or(first))
+    });
+    assert!(matches!(swallowed.await, Err(Error::NotAPoint)));
+    assert_eq!(db.point("once", bookings).await.unwrap(), [0; 0]);
+}
+
+async fn changes_are_counted_by_row(db: TestDb) {
+    let insert = sql!(
+        "INSERT INTO slot (id, capacity, taken) VALUES ($1, 1, 0), ($2, 1, 0) ON CONFLICT (id) DO NOTHING"
+    );
+    assert_eq!(run(&db, insert, params![1, 2]).await.unwrap(), 2);
+    assert_eq!(run(&db, insert, params![2, 3]).await.unwrap(), 1);
+    assert_eq!(run(&db, insert, params![2, 3]).await.unwrap(), 0);
+    assert!(db.write("take", |tx| take_seat(tx, 1)).await.unwrap());
+    assert!(!db.write("take", |tx| take_seat(tx, 1)).await.unwrap());
+    assert_eq!(run(&db, sql!("DELETE FROM slot WHERE id > $1"), params![1]).await.unwrap(), 2);
+}
+
+/// Errors are logged, and what is stored are names and telephone numbers.
+async fn a_refusal_names_the_statement_but_no_value(db: TestDb) {
+    let insert = sql!("INSERT INTO slot (id, capacity, taken) VALUES ($1, $2, 0)");
+    let error = run(&db, insert, params![1, "138-0013-8000"]).await.unwrap_err().to_string();
+    assert!(error.contains("values.rs:"), "{error}");
+    assert!(!error.contains("138-0013-8000"), "{error}");
+}

@@ -1,0 +1,9 @@
+//! Everything that talks to somebody else's server, and the stand-ins for those servers.
+//!
+//! Each provider has a client and a simulator. A simulator is a real HTTP server on loopback that
+//! checks signatures and keeps state, so the client needs no test mode: it is pointed at another
+//! base URL and runs the same code.
+
+pub mod http;
+pub mod sms;
+pub mod sms_simulator;

@@ -1,0 +1,148 @@
+//! Every part of the server, built once and cloned cheaply.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::sync::Semaphore;
+use yuyue_db::{Db, Options};
+
+use crate::adapters::http::{Http, HttpLimits};
+use crate::adapters::sms::{SmsAccount, SmsClient};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::demo::Demo;
+use crate::ids::Ids;
+use crate::live::Live;
+use crate::secrets::Secrets;
+
+/// How callers are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Exactly as the documents say: no credential where they show none. Loopback only.
+    Documented,
+    /// Callers prove who they are.
+    Enforced,
+}
+
+/// The application. Dereferences to its [`Parts`].
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub mode: Mode,
+    pub config: Config,
+    pub db: Db,
+    pub clock: Clock,
+    pub ids: Ids,
+    pub secrets: Secrets,
+    /// `None` without an SMS account.
+    pub sms: Option<SmsClient>,
+    pub live: Live,
+    /// Password hashing is meant to be slow: as many at once as there are cores.
+    pub hashing: Semaphore,
+    pub slots: crate::slots::Readiness,
+    pub metrics: PrometheusHandle,
+    /// Simulators, in the demo and in tests.
+    pub demo: Option<Demo>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What differs between `serve`, `serve --demo` and a test.
+pub struct Setup {
+    pub mode: Mode,
+    pub config: Config,
+    pub clock: Clock,
+    pub ids: Ids,
+    pub demo: Option<Demo>,
+}
+
+impl App {
+    /// Opens the database (migrating it), the key and the adapters.
+    ///
+    /// # Errors
+    /// A text that says which part cannot start and what to do about it.
+    pub async fn build(setup: Setup) -> Result<Self, String> {
+        let Setup { mode, config, clock, ids, demo } = setup;
+        make_data_dir(&config)?;
+        let db = open_database(&config).await?;
+        let secrets = Secrets::load(&config.secrets.key, &config.data_dir, &ids)?;
+        let sms = sms_client(&config, &ids)?;
+        let parts = Parts {
+            mode,
+            db,
+            clock,
+            ids,
+            secrets,
+            sms,
+            live: Live::default(),
+            hashing: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
+            slots: crate::slots::Readiness::default(),
+            metrics: metrics_recorder(),
+            demo,
+            config,
+        };
+        let app = Self(Arc::new(parts));
+        crate::jobs::schedule(&app).await.map_err(|error| error.cause.unwrap_or_default())?;
+        crate::slots::get_ready(&app, &app.clock.now())
+            .await
+            .map_err(|error| error.cause.unwrap_or_default())?;
+        Ok(app)
+    }
+}
+
+/// Makes `data_dir` on first start, closed to other users.
+///
+/// # Errors
+/// A text naming the setting and the folder.
+pub fn make_data_dir(config: &Config) -> Result<(), String> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let dir = &config.data_dir;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|error| format!("data_dir: {}: {error}", dir.display()))
+}
+
+/// Opens and migrates the configured database.
+///
+/// # Errors
+/// A text that says what is wrong.
+pub async fn open_database(config: &Config) -> Result<Db, String> {
+    let database = &config.database;
+    let options =
+        Options { engine: config.engine()?, queue: database.queue, connections: database.connections };
+    let opened = tokio::task::spawn_blocking(move || Db::open(&options, crate::migrations::ALL)).await;
+    opened.map_err(|error| error.to_string())?.map_err(|error| format!("database: {error}"))
+}
+
+fn sms_client(config: &Config, ids: &Ids) -> Result<Option<SmsClient>, String> {
+    let sms = &config.sms;
+    if !sms.is_configured() {
+        return Ok(None);
+    }
+    let account = SmsAccount {
+        base_url: sms.base_url.clone(),
+        voice_base_url: sms.voice_base_url.clone(),
+        access_key_id: sms.access_key_id.clone(),
+        access_key_secret: sms.access_key_secret.clone(),
+        sign_name: sms.sign_name.clone(),
+    };
+    let http = Http::new(HttpLimits::default()).map_err(|error| error.reason)?;
+    let client = SmsClient::new(http, ids.clone(), account);
+    client.map(Some).map_err(|error| format!("sms.base_url or sms.voice_base_url: {}", error.0))
+}
+
+/// The process's metrics. A second application in one process (as tests have) gets a recorder that
+/// renders nothing, because metrics are global to a process.
+fn metrics_recorder() -> PrometheusHandle {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let _ = metrics::set_global_recorder(recorder);
+    handle
+}

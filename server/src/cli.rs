@@ -1,0 +1,276 @@
+//! What `yuyue` can be told to do.
+
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use tokio::net::TcpListener;
+use yuyue::app::{App, Mode, Setup};
+use yuyue::clock::Clock;
+use yuyue::config::{Config, DEFAULTS, Flags, LogFormat};
+use yuyue::demo::{self, Demo};
+use yuyue::ids::{Ids, fingerprint};
+use yuyue::staff::{self, DeviceKind, Role};
+
+/// Appointments, visitors, home services and members in one server (预约).
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(Serve),
+    /// Bring the database's schema up to date and stop.
+    Migrate(Settings),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Print every setting with its default and meaning.
+    Config,
+    /// Copy the running database to FILE, which must not exist yet.
+    Backup {
+        file: PathBuf,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Manage staff accounts.
+    #[command(subcommand)]
+    Staff(StaffCommand),
+    /// Manage kiosks and gates.
+    #[command(subcommand)]
+    Device(DeviceCommand),
+}
+
+#[derive(Args)]
+struct Settings {
+    /// Configuration file (TOML); `yuyue config` prints all settings.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the embedded database and the encryption key.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE.
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+}
+
+#[derive(Args)]
+struct Serve {
+    #[command(flatten)]
+    settings: Settings,
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Try it out: no credentials where the documents show none, demo data, simulated SMS; loopback only.
+    #[arg(long)]
+    demo: bool,
+}
+
+#[derive(Subcommand)]
+enum StaffCommand {
+    /// Add a staff account.
+    Add {
+        #[arg(long)]
+        username: String,
+        #[arg(long, value_enum)]
+        role: Role,
+        /// Read the password from standard input (its first line).
+        #[arg(long, required = true)]
+        password_stdin: bool,
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+#[derive(Subcommand)]
+enum DeviceCommand {
+    /// Add a device and print its key, which is shown only this once.
+    Add {
+        #[arg(long)]
+        name: String,
+        #[arg(long, value_enum)]
+        kind: DeviceKind,
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+impl Settings {
+    fn load(self, listen: Option<SocketAddr>) -> Result<Config, String> {
+        let Self { config: file, data_dir, database_url } = self;
+        Config::load(&Flags { file, listen, data_dir, database_url })
+    }
+}
+
+type Outcome = Result<(), String>;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// One line for the person who typed it.
+pub fn run(cli: Cli) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    match cli.command {
+        Command::Serve(serve) => runtime.block_on(run_server(serve)),
+        Command::Migrate(settings) => runtime.block_on(migrate(settings.load(None)?)),
+        Command::Openapi => print_openapi(),
+        Command::Config => print(DEFAULTS),
+        Command::Backup { file, settings } => runtime.block_on(back_up(settings.load(None)?, file)),
+        Command::Staff(StaffCommand::Add { username, role, password_stdin: _, settings }) => {
+            runtime.block_on(add_staff(settings.load(None)?, username, role))
+        }
+        Command::Device(DeviceCommand::Add { name, kind, settings }) => {
+            runtime.block_on(add_device(settings.load(None)?, name, kind))
+        }
+    }
+}
+
+/// To standard output; a reader that has gone away is no mistake of ours.
+fn print(text: &str) -> Outcome {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
+fn print_openapi() -> Outcome {
+    let document = yuyue::http::openapi::api().to_pretty_json().map_err(|error| error.to_string())?;
+    print(&(document + "\n"))
+}
+
+fn start_log(config: &Config) -> Outcome {
+    use std::io::IsTerminal as _;
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| format!("log.level: {error}"))?;
+    let is_text = match config.log.format {
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if is_text {
+        log.init()
+    } else {
+        log.json().flatten_event(true).init()
+    }
+    Ok(())
+}
+
+async fn run_server(serve: Serve) -> Outcome {
+    let is_demo = serve.demo;
+    let has_data_dir = serve.settings.data_dir.is_some();
+    let mut config = serve.settings.load(serve.listen)?;
+    start_log(&config)?;
+    // Dropped, and with it the folder removed, when the demo ends.
+    let mut temporary = None;
+    if is_demo {
+        if !config.server.listen.ip().is_loopback() {
+            return Err(format!("server.listen: the demo binds loopback only, not {}", config.server.listen));
+        }
+        if !has_data_dir {
+            let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+            config.data_dir = folder.path().to_owned();
+            temporary = Some(folder);
+        }
+    }
+    let listen = config.server.listen;
+    let listener =
+        TcpListener::bind(listen).await.map_err(|error| format!("server.listen: {listen}: {error}"))?;
+    let app = build(config, is_demo).await?;
+    say_what_to_do_first(&app).await?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    if is_demo {
+        print(&demo::introduction(address))?;
+    }
+    print(&format!("listening on http://{address}\n"))?;
+    let result = yuyue::serve::run(app, listener, stop_signal()).await;
+    drop(temporary);
+    result
+}
+
+async fn build(mut config: Config, is_demo: bool) -> Result<App, String> {
+    let clock = Clock::system(config.timezone.clone());
+    let (mode, demo) = if is_demo {
+        let demo = Demo::start(&mut config, &clock).await.map_err(|error| error.to_string())?;
+        (Mode::Documented, Some(demo))
+    } else {
+        (Mode::Enforced, None)
+    };
+    let app = App::build(Setup { mode, config, clock, ids: Ids::default(), demo }).await?;
+    if is_demo {
+        demo::seed(&app).await.map_err(|error| error.cause.unwrap_or_default())?;
+    }
+    Ok(app)
+}
+
+/// What a new operator would otherwise have to find out.
+async fn say_what_to_do_first(app: &App) -> Outcome {
+    if app.sms.is_none() {
+        tracing::warn!("sms.access_key_id is not set: login codes cannot be sent");
+    }
+    let has_staff = app.db.read("staff.any", staff::store::has_staff).await;
+    if !has_staff.map_err(|error| error.cause.unwrap_or_default())? {
+        tracing::warn!(
+            "there is no staff account yet; make the first administrator with: \
+             echo PASSWORD | yuyue staff add --username NAME --role admin --password-stdin --data-dir {}",
+            app.config.data_dir.display()
+        );
+    }
+    Ok(())
+}
+
+/// SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn migrate(config: Config) -> Outcome {
+    yuyue::app::make_data_dir(&config)?;
+    drop(yuyue::app::open_database(&config).await?);
+    print("the schema is up to date\n")
+}
+
+async fn back_up(config: Config, file: PathBuf) -> Outcome {
+    let db = yuyue::app::open_database(&config).await?;
+    let shown = file.display().to_string();
+    let done = tokio::task::spawn_blocking(move || db.backup(&file)).await;
+    done.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    print(&format!("wrote {shown}\n"))
+}
+
+async fn tool(config: Config) -> Result<App, String> {
+    let clock = Clock::system(config.timezone.clone());
+    App::build(Setup { mode: Mode::Enforced, config, clock, ids: Ids::default(), demo: None }).await
+}
+
+async fn add_staff(config: Config, username: String, role: Role) -> Outcome {
+    let mut input = String::new();
+    std::io::stdin().lock().take(1024).read_to_string(&mut input).map_err(|error| error.to_string())?;
+    let password = input.lines().next().unwrap_or_default().to_owned();
+    let app = tool(config).await?;
+    let added = staff::add(&app, username, password, role).await;
+    let id = added.map_err(|error| error.cause.unwrap_or_else(|| error.message.en.into_owned()))?;
+    print(&format!("added staff {id}\n"))
+}
+
+async fn add_device(config: Config, name: String, kind: DeviceKind) -> Outcome {
+    let app = tool(config).await?;
+    let (key, at) = (app.ids.token(), app.clock.now().at);
+    let hash = fingerprint(&key);
+    let added =
+        app.db.write("device.add", move |tx| staff::store::insert_device(tx, &name, kind, &hash, at)).await;
+    let id = added.map_err(|error| error.cause.unwrap_or_default())?;
+    print(&format!("added device {id}; its key, shown only now:\n{key}\n"))
+}

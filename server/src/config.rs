@@ -1,0 +1,305 @@
+//! Settings: the embedded defaults, a file, the environment, flags; each may override the one before.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format as _, Serialized, Toml};
+use serde::{Deserialize, Deserializer};
+
+use crate::clock::Millis;
+
+/// Every setting with its default and meaning; `yuyue config` prints it.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// See `config.default.toml` for the meaning of each setting.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    #[serde(deserialize_with = "time_zone")]
+    pub timezone: jiff::tz::TimeZone,
+    pub data_dir: PathBuf,
+    pub server: Server,
+    pub database: Database,
+    pub log: Log,
+    pub secrets: Secrets,
+    pub members: Members,
+    pub slots: Slots,
+    pub staff: Staff,
+    pub sms: Sms,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub listen: SocketAddr,
+    #[serde(deserialize_with = "public_url")]
+    pub public_url: String,
+    pub trusted_proxies: Vec<IpAddr>,
+    pub cors_origins: Vec<String>,
+    #[serde(deserialize_with = "duration")]
+    pub request_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub shutdown_timeout: Duration,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    pub url: String,
+    pub connections: usize,
+    pub queue: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Auto,
+    Text,
+    Json,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    #[serde(deserialize_with = "text")]
+    pub key: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Members {
+    #[serde(deserialize_with = "millis")]
+    pub token_lifetime: Millis,
+    pub codes_per_address_per_hour: u32,
+    pub codes_per_day: u32,
+    pub register_points: i64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slots {
+    pub max_upcoming: u32,
+    pub sign_in: SignIn,
+}
+
+/// When an appointment may be signed in.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignIn {
+    SameDay,
+    Any,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Staff {
+    #[serde(deserialize_with = "millis")]
+    pub session_lifetime: Millis,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sms {
+    #[serde(deserialize_with = "text")]
+    pub access_key_id: String,
+    #[serde(deserialize_with = "text")]
+    pub access_key_secret: String,
+    #[serde(deserialize_with = "text")]
+    pub sign_name: String,
+    pub login_template: String,
+    pub voice_template: String,
+    pub base_url: String,
+    pub voice_base_url: String,
+}
+
+impl Sms {
+    /// Whether messages can be sent at all.
+    #[must_use]
+    pub fn is_configured(&self) -> bool {
+        !self.access_key_id.is_empty()
+    }
+}
+
+macro_rules! redacted_debug {
+    ($($part:ty),*) => {$(
+        impl std::fmt::Debug for $part {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($part), " { .. }"))
+            }
+        }
+    )*};
+}
+redacted_debug!(Database, Secrets, Sms);
+
+/// What the command line gives; the names are the settings' own.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    pub file: Option<PathBuf>,
+    pub listen: Option<SocketAddr>,
+    pub data_dir: Option<PathBuf>,
+    pub database_url: Option<String>,
+}
+
+impl Config {
+    /// Reads all four layers.
+    ///
+    /// # Errors
+    /// A text that names the setting, where it was set, and what is expected.
+    pub fn load(flags: &Flags) -> Result<Self, String> {
+        let mut layers = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = &flags.file {
+            if !file.is_file() {
+                return Err(format!("{}: no such configuration file", file.display()));
+            }
+            layers = layers.merge(Toml::file_exact(file));
+        }
+        // YUYUE_TEST_… are for the test suite; everything else under the prefix must be a setting.
+        layers = layers.merge(Env::prefixed("YUYUE_").filter(|key| !key.starts_with("test_")).split("__"));
+        if let Some(listen) = flags.listen {
+            layers = layers.merge(Serialized::default("server.listen", listen));
+        }
+        if let Some(data_dir) = &flags.data_dir {
+            layers = layers.merge(Serialized::default("data_dir", data_dir));
+        }
+        if let Some(url) = &flags.database_url {
+            layers = layers.merge(Serialized::default("database.url", url));
+        }
+        layers.extract().map_err(|error| explain(&error))
+    }
+
+    /// The defaults alone, as the demo and the tests start from.
+    ///
+    /// # Panics
+    /// When the embedded defaults are broken, which a test would have shown.
+    #[must_use]
+    pub fn defaults() -> Self {
+        Figment::from(Toml::string(DEFAULTS)).extract().expect("the embedded defaults are valid")
+    }
+
+    /// The database to use.
+    ///
+    /// # Errors
+    /// A text that says what is wrong with `database.url`.
+    pub fn engine(&self) -> Result<yuyue_db::Engine, String> {
+        if self.database.url.is_empty() {
+            return Ok(yuyue_db::Engine::Sqlite(self.data_dir.join("yuyue.db")));
+        }
+        yuyue_db::Engine::parse(&self.database.url).map_err(|reason| format!("database.url: {reason}"))
+    }
+}
+
+/// One line a mistake, each naming the setting the way the reader wrote it.
+fn explain(error: &figment::Error) -> String {
+    let line = |error: figment::Error| {
+        let setting = error.path.join(".");
+        let source = error.metadata.as_ref().map(|metadata| {
+            let place = metadata.source.as_ref().map(|source| format!(" {source}")).unwrap_or_default();
+            format!(" (in {}{place})", metadata.name)
+        });
+        let separator = if setting.is_empty() { "" } else { ": " };
+        format!("{setting}{separator}{}{}", error.kind, source.unwrap_or_default())
+    };
+    error.clone().into_iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A secret of digits only is still text, though the environment makes it a number.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Scalar {
+        Text(String),
+        Integer(i64),
+    }
+    Ok(match Scalar::deserialize(deserializer)? {
+        Scalar::Text(text) => text,
+        Scalar::Integer(integer) => integer.to_string(),
+    })
+}
+
+fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<jiff::tz::TimeZone, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    jiff::tz::TimeZone::get(&name).map_err(|_| {
+        serde::de::Error::custom(format!("\"{name}\" is not an IANA time zone such as Asia/Shanghai"))
+    })
+}
+
+fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let url = String::deserialize(deserializer)?;
+    let is_origin = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    if url.is_empty() || url::Url::parse(&url).is_ok_and(|url| is_origin(&url)) {
+        return Ok(url.trim_end_matches('/').to_owned());
+    }
+    Err(serde::de::Error::custom("expected an address such as https://book.example.com"))
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Ok(Duration::from_millis(millis(deserializer)?.unsigned_abs()))
+}
+
+fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Millis, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text)
+        .ok_or_else(|| serde::de::Error::custom("expected a duration such as \"30s\", \"24h\" or \"7d\""))
+}
+
+/// `250ms`, `30s`, `10m`, `24h`, `7d`.
+fn parse_duration(text: &str) -> Option<Millis> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_at);
+    let unit = match unit {
+        "ms" => 1,
+        "s" => crate::clock::SECOND,
+        "m" => crate::clock::MINUTE,
+        "h" => crate::clock::HOUR,
+        "d" => crate::clock::DAY,
+        _ => return None,
+    };
+    number.parse::<Millis>().ok().filter(|number| *number > 0)?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_complete() {
+        let config = Config::defaults();
+        assert_eq!(config.slots.max_upcoming, 5);
+        assert_eq!(config.members.token_lifetime, 30 * crate::clock::DAY);
+    }
+
+    #[test]
+    fn mistakes_name_the_setting() {
+        let broken = |toml: &str| {
+            let layers = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(toml));
+            explain(&layers.extract::<Config>().unwrap_err())
+        };
+        let unknown = broken("[slots]\nmax_upcomming = 3");
+        assert!(unknown.contains("max_upcomming"), "{unknown}");
+        let wrong = broken("[slots]\nmax_upcoming = \"many\"");
+        assert!(wrong.contains("slots.max_upcoming"), "{wrong}");
+        let zone = broken("timezone = \"Mars/Olympus\"");
+        assert!(zone.contains("timezone") && zone.contains("Mars/Olympus"), "{zone}");
+        let duration = broken("[server]\nrequest_timeout = \"soon\"");
+        assert!(duration.contains("server.request_timeout"), "{duration}");
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(parse_duration("250ms"), Some(250));
+        assert_eq!(parse_duration("2s"), Some(2_000));
+        assert_eq!(parse_duration("7d"), Some(604_800_000));
+        for wrong in ["", "5", "0s", "-1s", "1.5h", "h", "99999999999999999d"] {
+            assert_eq!(parse_duration(wrong), None, "{wrong}");
+        }
+    }
+}

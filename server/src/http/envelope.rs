@@ -1,0 +1,261 @@
+//! Turns what handlers return into the body each product's document promises.
+//!
+//! Handlers return [`Reply`] or [`Error`] without knowing the product; both travel to the product's
+//! layer as response extensions. Extractors' errors take the same way, so every reply of a product
+//! has one shape.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::error::{Error, Kind};
+use crate::http::log::RequestId;
+
+/// A success: data, and the status where the product uses one.
+#[derive(Clone)]
+pub struct Reply {
+    status: StatusCode,
+    data: Option<Vec<u8>>,
+    /// Set on a replayed reply: it carries the id of the request it first answered.
+    request_id: Option<RequestId>,
+}
+
+impl Reply {
+    /// 200 with `data`.
+    ///
+    /// # Errors
+    /// When `data` cannot be written as JSON, which is a bug.
+    pub fn ok(data: &impl Serialize) -> Result<Self, Error> {
+        Self::with_status(StatusCode::OK, data)
+    }
+
+    /// 201 with `data`.
+    ///
+    /// # Errors
+    /// As [`Reply::ok`].
+    pub fn created(data: &impl Serialize) -> Result<Self, Error> {
+        Self::with_status(StatusCode::CREATED, data)
+    }
+
+    /// 204.
+    #[must_use]
+    pub fn no_content() -> Self {
+        Self { status: StatusCode::NO_CONTENT, data: None, request_id: None }
+    }
+
+    /// Any status with `data`.
+    ///
+    /// # Errors
+    /// As [`Reply::ok`].
+    pub fn with_status(status: StatusCode, data: &impl Serialize) -> Result<Self, Error> {
+        let data = serde_json::to_vec(data).map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Self { status, data: Some(data), request_id: None })
+    }
+
+    pub(crate) fn replayed(status: StatusCode, data: String, request_id: RequestId) -> Self {
+        Self { status, data: Some(data.into_bytes()), request_id: Some(request_id) }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Slots (000): the body of every reply.
+#[derive(Serialize, ToSchema)]
+pub struct SlotsReply<T> {
+    pub data: T,
+    /// `success`, or what went wrong, naming the field.
+    pub error_msg: String,
+    /// 0 on success.
+    pub error_no: i64,
+    /// The request's id (UUID), also in `X-Request-Id`.
+    pub request_id: String,
+}
+
+/// Members (004): the body of an error.
+#[derive(Serialize, ToSchema)]
+pub struct MembersError {
+    /// Business code (业务代码).
+    pub code: i64,
+    pub message: String,
+    /// The code's stable name.
+    pub error: String,
+}
+
+/// RFC 9457: the body of an error of the staff API and of unknown paths.
+#[derive(Serialize, ToSchema)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+    /// The parameter at fault, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+/// Which document a path belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    Slots,
+    Members,
+    /// The staff API, and paths of no product.
+    Own,
+}
+
+/// The layer of the product's routes.
+pub async fn apply(product: Product, request: Request, next: Next) -> Response {
+    let english = prefers_english(&request);
+    let id = request.extensions().get::<RequestId>().copied().unwrap_or_default();
+    let mut response = next.run(request).await;
+    if let Some(reply) = response.extensions_mut().remove::<Reply>() {
+        return product.success(response, reply, id);
+    }
+    if let Some(error) = response.extensions_mut().remove::<Error>() {
+        return product.failure(response, &error, english, id);
+    }
+    response
+}
+
+fn prefers_english(request: &Request) -> bool {
+    let wanted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    wanted.is_some_and(|languages| languages.trim_start().starts_with("en"))
+}
+
+impl Product {
+    fn success(self, mut response: Response, reply: Reply, id: RequestId) -> Response {
+        let id = reply.request_id.unwrap_or(id);
+        if reply.request_id.is_some() {
+            response.headers_mut().insert("x-request-id", id.header());
+        }
+        *response.status_mut() = if self == Self::Slots { StatusCode::OK } else { reply.status };
+        let Some(data) = reply.data else {
+            return response;
+        };
+        let body = match self {
+            Self::Slots => slots_success(&data, id),
+            Self::Members | Self::Own => data,
+        };
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *response.body_mut() = Body::from(body);
+        response
+    }
+
+    fn failure(self, mut response: Response, error: &Error, english: bool, id: RequestId) -> Response {
+        let status = StatusCode::from_u16(error.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if status.is_server_error() {
+            let cause = error.cause.as_deref().unwrap_or_default();
+            tracing::error!(request_id = %id, %status, cause, "request failed");
+        }
+        let message = if english { &error.message.en } else { &error.message.zh };
+        let (status, body, content_type) = match self {
+            Self::Slots => {
+                (slots_status(error, status), slots_failure(error, message, id), "application/json")
+            }
+            Self::Members => (status, members_failure(error, message, english), "application/json"),
+            Self::Own => (status, problem(error, message, status), "application/problem+json"),
+        };
+        *response.status_mut() = status;
+        if let Some(seconds) = error.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        *response.body_mut() = Body::from(body.to_string());
+        response
+    }
+}
+
+/// Written by hand: the data is JSON already, and this is the most frequent reply of all.
+fn slots_success(data: &[u8], id: RequestId) -> Vec<u8> {
+    let mut body = Vec::with_capacity(data.len() + 96);
+    body.extend_from_slice(b"{\"data\":");
+    body.extend_from_slice(data);
+    body.extend_from_slice(b",\"error_msg\":\"success\",\"error_no\":0,\"request_id\":\"");
+    body.extend_from_slice(id.to_string().as_bytes());
+    body.extend_from_slice(b"\"}");
+    body
+}
+
+/// Clients of the slots document read the body, so what reached the application is a 200.
+fn slots_status(error: &Error, status: StatusCode) -> StatusCode {
+    match error.kind {
+        Kind::Invalid | Kind::Refused(_) | Kind::NotFound | Kind::Conflict => StatusCode::OK,
+        _ => status,
+    }
+}
+
+fn slots_failure(error: &Error, message: &str, id: RequestId) -> Value {
+    let number = match error.kind {
+        Kind::Refused(code) => code.number,
+        Kind::Invalid => crate::slots::rules::INVALID,
+        other => i64::from(other.status()),
+    };
+    json!({ "data": null, "error_msg": message, "error_no": number, "request_id": id.to_string() })
+}
+
+fn members_failure(error: &Error, message: &str, english: bool) -> Value {
+    use crate::members::rules::{INVALID, MOBILE_INCORRECT, TOKEN_INVALID};
+    let body =
+        |number: i64, name: &str, message: &str| json!({ "code": number, "message": message, "error": name });
+    match error.kind {
+        Kind::Refused(code) => body(code.number, code.name, message),
+        // The document has a code of its own for this one field.
+        Kind::Invalid if error.field.as_deref() == Some("mobile") => {
+            let text = if english { MOBILE_INCORRECT.en } else { MOBILE_INCORRECT.zh };
+            body(MOBILE_INCORRECT.number, MOBILE_INCORRECT.name, &format!("{text} ({message})"))
+        }
+        Kind::Invalid => body(INVALID.number, INVALID.name, message),
+        Kind::Unauthenticated => body(TOKEN_INVALID.number, TOKEN_INVALID.name, message),
+        other => body(i64::from(other.status()), reason(other), message),
+    }
+}
+
+/// The stable name of an error that no product has a code for.
+fn reason(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Invalid | Kind::Refused(_) => "Request.Invalid",
+        Kind::Unauthenticated => "Request.Unauthenticated",
+        Kind::Forbidden => "Request.Forbidden",
+        Kind::NotFound | Kind::UnknownPath => "Request.NotFound",
+        Kind::MethodNotAllowed => "Request.MethodNotAllowed",
+        Kind::BodyTooLarge => "Request.TooLarge",
+        Kind::UnsupportedMediaType => "Request.UnsupportedMediaType",
+        Kind::UpgradeRequired => "Request.UpgradeRequired",
+        Kind::Conflict => "Request.Conflict",
+        Kind::KeyReused => "Request.IdempotencyKeyReused",
+        Kind::TooManyRequests => "Request.TooMany",
+        Kind::Unavailable => "Server.Unavailable",
+        Kind::Internal => "Server.Internal",
+    }
+}
+
+fn problem(error: &Error, message: &str, status: StatusCode) -> Value {
+    let problem = Problem {
+        kind: "about:blank".into(),
+        title: status.canonical_reason().unwrap_or("Error").into(),
+        status: status.as_u16(),
+        detail: message.into(),
+        field: error.field.clone(),
+    };
+    json!(problem)
+}

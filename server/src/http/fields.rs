@@ -1,0 +1,452 @@
+//! The kinds of field that documents have. Each parses itself and says what it expects, so a
+//! request struct is the whole validation of its endpoint.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+
+use jiff::civil::Date;
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+/// Completes “expected …” in both languages; travels through serde as one text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    pub zh: Cow<'static, str>,
+    pub en: Cow<'static, str>,
+}
+
+const SEPARATOR: char = '\u{1f}';
+
+impl Expected {
+    const fn fixed(zh: &'static str, en: &'static str) -> Self {
+        Self { zh: Cow::Borrowed(zh), en: Cow::Borrowed(en) }
+    }
+
+    /// Reads back what [`fmt::Display`] wrote; `None` for a text of another origin.
+    #[must_use]
+    pub fn from_message(message: &str) -> Option<Self> {
+        let (zh, en) = message.split_once(SEPARATOR)?;
+        Some(Self { zh: zh.to_owned().into(), en: en.to_owned().into() })
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{SEPARATOR}{}", self.zh, self.en)
+    }
+}
+
+pub const REQUIRED: Expected = Expected::fixed("必填", "is required");
+const TEXT: Expected = Expected::fixed("应为文本", "expected text");
+const NO_CONTROL: Expected = Expected::fixed("不能含有控制字符", "must not contain control characters");
+
+/// A JSON value as far as a field cares.
+pub enum Scalar {
+    Absent,
+    Text(String),
+    Integer(i64),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ScalarVisitor;
+
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+        Ok(Scalar::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Scalar, E> {
+        Ok(Scalar::Text(text))
+    }
+
+    fn visit_i64<E>(self, integer: i64) -> Result<Scalar, E> {
+        Ok(Scalar::Integer(integer))
+    }
+
+    fn visit_u64<E>(self, integer: u64) -> Result<Scalar, E> {
+        Ok(i64::try_from(integer).map_or(Scalar::Other, Scalar::Integer))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Scalar, E> {
+        Ok(Scalar::Absent)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Scalar, A::Error> {
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+}
+
+/// A kind of field.
+pub trait Field: Sized {
+    /// # Errors
+    /// What was expected instead.
+    fn parse(value: Scalar) -> Result<Self, Expected>;
+
+    /// Its OpenAPI schema.
+    fn describe() -> ObjectBuilder;
+}
+
+/// For `#[serde(default, deserialize_with = "optional")]`: absent, null and "" are `None`.
+///
+/// # Errors
+/// As the field's own.
+pub fn optional<'de, D: Deserializer<'de>, T: Field>(deserializer: D) -> Result<Option<T>, D::Error> {
+    match Scalar::deserialize(deserializer)? {
+        Scalar::Absent => Ok(None),
+        Scalar::Text(text) if text.trim().is_empty() => Ok(None),
+        value => T::parse(value).map(Some).map_err(D::Error::custom),
+    }
+}
+
+macro_rules! field {
+    ($kind:ty $(, $generic:ident : $of:ty)*) => {
+        impl<'de, $(const $generic: $of),*> Deserialize<'de> for $kind {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::parse(Scalar::deserialize(deserializer)?).map_err(D::Error::custom)
+            }
+        }
+        impl<$(const $generic: $of),*> PartialSchema for $kind {
+            fn schema() -> RefOr<Schema> {
+                Self::describe().into()
+            }
+        }
+        impl<$(const $generic: $of),*> ToSchema for $kind {
+            fn name() -> Cow<'static, str> {
+                let name: String = [stringify!($kind).split('<').next().unwrap_or_default().to_owned() $(, $generic.to_string())*].join("_");
+                name.replace('-', "minus").into()
+            }
+        }
+    };
+}
+
+fn trimmed(value: Scalar) -> Result<String, Expected> {
+    match value {
+        Scalar::Absent => Err(REQUIRED),
+        Scalar::Text(text) => match text.trim() {
+            "" => Err(REQUIRED),
+            short if short.len() == text.len() => Ok(text),
+            short => Ok(short.to_owned()),
+        },
+        Scalar::Integer(_) | Scalar::Other => Err(TEXT),
+    }
+}
+
+fn at_most(text: String, max: usize) -> Result<String, Expected> {
+    // A text has at least as many bytes as characters, so most need no counting.
+    if text.len() > max && text.chars().count() > max {
+        return Err(Expected {
+            zh: format!("最多 {max} 个字符").into(),
+            en: format!("at most {max} characters").into(),
+        });
+    }
+    Ok(text)
+}
+
+fn text_schema(max: usize) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(max))
+}
+
+/// One line of text: trimmed, not empty, at most `MAX` characters, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line<const MAX: usize>(String);
+
+/// A name (姓名, 名称).
+pub type Name = Line<64>;
+/// A WeChat openid, or whatever the front end uses in its place.
+pub type OpenId = Line<128>;
+
+impl<const MAX: usize> Field for Line<MAX> {
+    fn parse(value: Scalar) -> Result<Self, Expected> {
+        let text = at_most(trimmed(value)?, MAX)?;
+        if text.chars().any(char::is_control) { Err(NO_CONTROL) } else { Ok(Self(text)) }
+    }
+
+    fn describe() -> ObjectBuilder {
+        text_schema(MAX)
+    }
+}
+field!(Line<MAX>, MAX: usize);
+
+impl<const MAX: usize> Deref for Line<MAX> {
+    type Target = String;
+
+    fn deref(&self) -> &String {
+        &self.0
+    }
+}
+
+impl<const MAX: usize> From<Line<MAX>> for String {
+    fn from(line: Line<MAX>) -> Self {
+        line.0
+    }
+}
+
+/// A line that may be given as "" to clear what is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClearableLine<const MAX: usize>(pub String);
+
+impl<const MAX: usize> Field for ClearableLine<MAX> {
+    fn parse(value: Scalar) -> Result<Self, Expected> {
+        match Line::<MAX>::parse(value) {
+            Ok(line) => Ok(Self(line.into())),
+            Err(expected) if expected == REQUIRED => Ok(Self(String::new())),
+            Err(expected) => Err(expected),
+        }
+    }
+
+    fn describe() -> ObjectBuilder {
+        ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX))
+    }
+}
+field!(ClearableLine<MAX>, MAX: usize);
+
+/// A password: taken as it is, never trimmed, never shown.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Field for Password {
+    fn parse(value: Scalar) -> Result<Self, Expected> {
+        match value {
+            Scalar::Absent => Err(REQUIRED),
+            Scalar::Text(text) if text.is_empty() => Err(REQUIRED),
+            // Bounded, because hashing takes time that grows with the length.
+            Scalar::Text(text) => Ok(Self(at_most(text, 128)?)),
+            Scalar::Integer(_) | Scalar::Other => Err(TEXT),
+        }
+    }
+
+    fn describe() -> ObjectBuilder {
+        text_schema(128).format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
+    }
+}
+field!(Password);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password")
+    }
+}
+
+/// An integer from `MIN` to `MAX`, as a number or a numeric text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntIn<const MIN: i64, const MAX: i64>(pub i64);
+
+/// An id, or any other integer above 0.
+pub type Id = IntIn<1, { i64::MAX }>;
+/// 0 or 1.
+pub type Flag = IntIn<0, 1>;
+
+impl<const MIN: i64, const MAX: i64> IntIn<MIN, MAX> {
+    fn expected() -> Expected {
+        match (MIN, MAX) {
+            (1, i64::MAX) => Expected::fixed("应为大于 0 的整数", "expected an integer above 0"),
+            (0, 1) => Expected::fixed("应为 0 或 1", "expected 0 or 1"),
+            _ => Expected {
+                zh: format!("应为 {MIN} 到 {MAX} 的整数").into(),
+                en: format!("expected an integer from {MIN} to {MAX}").into(),
+            },
+        }
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> Field for IntIn<MIN, MAX> {
+    fn parse(value: Scalar) -> Result<Self, Expected> {
+        let integer = match value {
+            Scalar::Absent => return Err(REQUIRED),
+            Scalar::Integer(integer) => Some(integer),
+            Scalar::Text(text) if text.trim().is_empty() => return Err(REQUIRED),
+            Scalar::Text(text) => decimal(text.trim()),
+            Scalar::Other => None,
+        };
+        integer.filter(|integer| (MIN..=MAX).contains(integer)).map(Self).ok_or_else(Self::expected)
+    }
+
+    fn describe() -> ObjectBuilder {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(MIN));
+        if MAX == i64::MAX { schema } else { schema.maximum(Some(MAX)) }
+    }
+}
+field!(IntIn<MIN, MAX>, MIN: i64, MAX: i64);
+
+/// Digits with an optional minus: what a document calls an integer, not all that Rust would read.
+fn decimal(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_decimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_decimal.then(|| text.parse().ok()).flatten()
+}
+
+/// A mainland mobile number (手机号): 1, then 3 to 9, then nine digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mobile(String);
+
+impl Field for Mobile {
+    fn parse(value: Scalar) -> Result<Self, Expected> {
+        let text = trimmed(value)?;
+        let is_mobile = text.len() == 11
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && matches!(text.as_bytes(), [b'1', b'3'..=b'9', ..]);
+        let expected = Expected::fixed("应为 11 位手机号", "expected a mobile number of 11 digits");
+        if is_mobile { Ok(Self(text)) } else { Err(expected) }
+    }
+
+    fn describe() -> ObjectBuilder {
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some("^1[3-9][0-9]{9}$"))
+    }
+}
+field!(Mobile);
+
+impl Deref for Mobile {
+    type Target = String;
+
+    fn deref(&self) -> &String {
+        &self.0
+    }
+}
+
+impl From<Mobile> for String {
+    fn from(mobile: Mobile) -> Self {
+        mobile.0
+    }
+}
+
+/// A calendar day, `YYYY-MM-DD`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub Date);
+
+impl Field for Day {
+    fn parse(value: Scalar) -> Result<Self, Expected> {
+        let text = trimmed(value)?;
+        // jiff reads more forms than the documents have.
+        let has_form = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let expected = Expected::fixed("应为 YYYY-MM-DD 格式的日期", "expected a day written YYYY-MM-DD");
+        if has_form { text.parse().map(Self).map_err(|_| expected) } else { Err(expected) }
+    }
+
+    fn describe() -> ObjectBuilder {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Date);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format))
+    }
+}
+field!(Day);
+
+impl serde::Serialize for Day {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: Field>(json: &str) -> Result<T, String> {
+        T::parse(serde_json::from_str(json).unwrap()).map_err(|expected| expected.en.into_owned())
+    }
+
+    #[test]
+    fn integers_may_be_numbers_or_numeric_text() {
+        assert_eq!(read::<Flag>("1").unwrap().0, 1);
+        assert_eq!(read::<Flag>("\" 0 \"").unwrap().0, 0);
+        assert_eq!(read::<IntIn<-5, 5>>("\"-5\"").unwrap().0, -5);
+        for wrong in [
+            "2",
+            "-1",
+            "1.0",
+            "1e0",
+            "true",
+            "[]",
+            "{}",
+            "\"1.0\"",
+            "\"+1\"",
+            "\"x\"",
+            "99999999999999999999",
+        ] {
+            assert_eq!(read::<Flag>(wrong).unwrap_err(), "expected 0 or 1", "{wrong}");
+        }
+        for absent in ["null", "\"\"", "\"  \""] {
+            assert_eq!(read::<Flag>(absent).unwrap_err(), "is required", "{absent}");
+        }
+    }
+
+    #[test]
+    fn lines_are_trimmed_counted_in_characters_and_free_of_controls() {
+        assert_eq!(read::<Name>("\"  张三 \"").unwrap().as_str(), "张三");
+        assert_eq!(read::<Line<2>>("\"𠮷😀\"").unwrap().as_str(), "𠮷😀");
+        assert_eq!(read::<Line<2>>("\"abc\"").unwrap_err(), "at most 2 characters");
+        assert_eq!(read::<Name>("\"a\\u0000b\"").unwrap_err(), "must not contain control characters");
+        assert_eq!(read::<Name>("\"a\\nb\"").unwrap_err(), "must not contain control characters");
+        assert_eq!(read::<Name>("5").unwrap_err(), "expected text");
+        assert_eq!(read::<ClearableLine<9>>("\" \"").unwrap().0, "");
+    }
+
+    #[test]
+    fn passwords_keep_their_blanks() {
+        assert_eq!(read::<Password>("\"  secret \"").unwrap().reveal(), "  secret ");
+        assert!(read::<Password>("\"\"").is_err());
+    }
+
+    #[test]
+    fn mobiles_and_days_have_one_form() {
+        assert!(read::<Mobile>("\"13800000000\"").is_ok());
+        for wrong in [
+            "\"12800000000\"",
+            "\"1380000000\"",
+            "\"138000000000\"",
+            "\"1380000000a\"",
+            "13800000000",
+            "\"１３８００００００００\"",
+        ] {
+            assert!(read::<Mobile>(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(read::<Day>("\"2021-10-01\"").unwrap().0, jiff::civil::date(2021, 10, 1));
+        for wrong in [
+            "\"2021-02-30\"",
+            "\"2021-1-1\"",
+            "\"20211001\"",
+            "\"2021-10-01T00:00\"",
+            "\"+002021-10\"",
+            "20211001",
+        ] {
+            assert!(read::<Day>(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Idempotency-Key: the reply is stored in the transaction of what it replies to, so a repeat gets
+//! either the first reply or, if the first failed, a fresh try.
+
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::{Deserialize, Serialize};
+use yuyue_db::{Tx, params, sql};
+
+use crate::app::App;
+use crate::clock::{DAY, Now};
+use crate::error::Error;
+use crate::http::envelope::Reply;
+use crate::http::log::RequestId;
+
+const LIFETIME: i64 = DAY;
+const LONGEST_KEY: usize = 128;
+
+/// A request's key, and what it must not be used for again.
+#[derive(Clone, Debug)]
+pub struct Once {
+    key: String,
+    fingerprint: String,
+    request_id: RequestId,
+}
+
+impl Once {
+    /// # Errors
+    /// When the header is there but is not 1 to 128 visible ASCII characters.
+    pub fn of(parts: &Parts, body: &[u8]) -> Result<Option<Self>, Error> {
+        let Some(header) = parts.headers.get("idempotency-key") else { return Ok(None) };
+        let key = header.to_str().unwrap_or_default().trim();
+        if key.is_empty() || key.len() > LONGEST_KEY {
+            let (zh, en) = ("应为 1 到 128 个可见字符", "expected 1 to 128 visible characters");
+            return Err(Error::invalid("Idempotency-Key", zh, en));
+        }
+        let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
+        for part in [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), body] {
+            digest.update(part);
+            digest.update(b"\n");
+        }
+        let fingerprint = hex::encode(digest.finish());
+        let request_id = parts.extensions.get::<RequestId>().copied().unwrap_or_default();
+        Ok(Some(Self { key: key.to_owned(), fingerprint, request_id }))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    status: u16,
+    request_id: RequestId,
+    data: String,
+}
+
+/// How a protected write ended.
+enum Outcome {
+    Fresh(Reply),
+    /// The stored reply, sealed.
+    Repeat(String),
+}
+
+/// Runs `closure` as [`yuyue_db::Db::write`] does; with a key, at most once for `caller`.
+///
+/// # Errors
+/// What the closure returns; 422 when the key was used with another body.
+pub async fn write<T, F>(
+    app: &App,
+    name: &'static str,
+    (once, caller, now): (Option<Once>, String, &Now),
+    status: StatusCode,
+    closure: F,
+) -> Result<Reply, Error>
+where
+    T: Serialize,
+    F: Fn(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+{
+    let Some(once) = once else {
+        let plain = move |tx: &mut Tx<'_>| Reply::with_status(status, &closure(tx)?);
+        return app.db.write(name, plain).await;
+    };
+    let (secrets, at) = (app.secrets.clone(), now.at);
+    let outcome = app
+        .db
+        .write(name, move |tx| {
+            if let Some(sealed) = reserve(tx, &caller, &once, at)? {
+                return Ok(Outcome::Repeat(sealed));
+            }
+            let data = closure(tx)?;
+            let reply = Reply::with_status(status, &data)?;
+            let data = serde_json::to_string(&data).map_err(|error| Error::internal(error.to_string()))?;
+            let stored = Stored { status: status.as_u16(), request_id: once.request_id, data };
+            let stored =
+                serde_json::to_string(&stored).map_err(|error| Error::internal(error.to_string()))?;
+            let sealed = secrets.seal("idempotency", &stored);
+            let keep = sql!("UPDATE idempotency SET reply = $3 WHERE caller = $1 AND key = $2");
+            tx.execute(keep, params![&caller, &once.key, &sealed])?;
+            Ok::<_, Error>(Outcome::Fresh(reply))
+        })
+        .await?;
+    match outcome {
+        Outcome::Fresh(reply) => Ok(reply),
+        Outcome::Repeat(sealed) => replay(app, &sealed),
+    }
+}
+
+/// Takes the key, or gives the sealed reply it was taken for. Waits for a transaction that is
+/// taking the same key: its row is in the way until it ends.
+fn reserve(tx: &mut Tx<'_>, caller: &str, once: &Once, at: i64) -> Result<Option<String>, Error> {
+    let take = sql!(
+        "INSERT INTO idempotency (caller, key, fingerprint, reply, created_at) VALUES ($1, $2, $3, '', $4)
+         ON CONFLICT (caller, key) DO UPDATE SET fingerprint = excluded.fingerprint, created_at = excluded.created_at
+         WHERE idempotency.created_at <= $5"
+    );
+    if tx.execute(take, params![caller, &once.key, &once.fingerprint, at, at - LIFETIME])? == 1 {
+        return Ok(None);
+    }
+    let find = sql!("SELECT fingerprint, reply FROM idempotency WHERE caller = $1 AND key = $2");
+    let (fingerprint, reply): (String, String) = tx.query_one(find, params![caller, &once.key], |row| {
+        Ok((row.get("fingerprint")?, row.get("reply")?))
+    })?;
+    if fingerprint == once.fingerprint { Ok(Some(reply)) } else { Err(Error::key_reused()) }
+}
+
+fn replay(app: &App, sealed: &str) -> Result<Reply, Error> {
+    let opened = app.secrets.open("idempotency", sealed);
+    let stored: Option<Stored> = opened.and_then(|text| serde_json::from_str(&text).ok());
+    let stored = stored.ok_or_else(|| Error::internal("a stored reply cannot be read with this key"))?;
+    let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
+    Ok(Reply::replayed(status, stored.data, stored.request_id))
+}
+
+/// Forgets keys past their lifetime.
+///
+/// # Errors
+/// When the database refuses.
+pub fn clean_up(tx: &mut Tx<'_>, at: i64) -> Result<(), Error> {
+    tx.execute(sql!("DELETE FROM idempotency WHERE created_at <= $1"), params![at - LIFETIME])?;
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! How often things may happen, counted in the database so that all nodes count together.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use yuyue_db::{Tx, params, sql};
+
+use crate::app::App;
+use crate::clock::{Millis, SECOND};
+use crate::error::Error;
+
+/// What has happened in a window that began with its first event.
+#[derive(Clone, Copy, Debug)]
+pub struct Count {
+    pub count: u32,
+    pub ends_at: Millis,
+}
+
+impl Count {
+    /// Whole seconds until the window ends, at least 1.
+    #[must_use]
+    pub fn retry_after(self, at: Millis) -> u32 {
+        u32::try_from((self.ends_at - at + SECOND - 1) / SECOND).unwrap_or(1).max(1)
+    }
+}
+
+/// Counts one more `name` in its window.
+///
+/// # Errors
+/// When the database refuses.
+pub fn count(tx: &mut Tx<'_>, name: &str, at: Millis, window: Millis) -> Result<Count, Error> {
+    let upsert = sql!(
+        "INSERT INTO rate (name, since, count, expires_at) VALUES ($1, $2, 1, $3)
+         ON CONFLICT (name) DO UPDATE SET
+             count = CASE WHEN rate.expires_at <= $2 THEN 1 ELSE rate.count + 1 END,
+             since = CASE WHEN rate.expires_at <= $2 THEN $2 ELSE rate.since END,
+             expires_at = CASE WHEN rate.expires_at <= $2 THEN $3 ELSE rate.expires_at END
+         RETURNING count, expires_at"
+    );
+    let row = tx.query_one(upsert, params![name, at, at + window], |row| {
+        Ok(Count { count: row.get("count")?, ends_at: row.get("expires_at")? })
+    });
+    Ok(row?)
+}
+
+/// What has been counted so far, if the window has not ended.
+///
+/// # Errors
+/// When the database refuses.
+pub fn so_far(tx: &mut Tx<'_>, name: &str, at: Millis) -> Result<Option<Count>, Error> {
+    let find = sql!("SELECT count, expires_at FROM rate WHERE name = $1 AND expires_at > $2");
+    let row = tx.query_opt(find, params![name, at], |row| {
+        Ok(Count { count: row.get("count")?, ends_at: row.get("expires_at")? })
+    });
+    Ok(row?)
+}
+
+/// Starts `name` again from nothing.
+///
+/// # Errors
+/// When the database refuses.
+pub fn clear(tx: &mut Tx<'_>, name: &str) -> Result<(), Error> {
+    tx.execute(sql!("DELETE FROM rate WHERE name = $1"), params![name])?;
+    Ok(())
+}
+
+/// Forgets windows that have ended.
+///
+/// # Errors
+/// When the database refuses.
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
+    tx.execute(sql!("DELETE FROM rate WHERE expires_at <= $1"), params![at])?;
+    Ok(())
+}
+
+/// The address a request comes from: the peer's, or behind trusted proxies the one they saw.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub IpAddr);
+
+impl FromRequestParts<App> for ClientAddress {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+        let peer = peer.ok_or_else(|| Error::internal("the connection has no address"))?.to_canonical();
+        let forwarded = parts.headers.get_all("x-forwarded-for");
+        let hops: Vec<_> = forwarded.iter().filter_map(|value| value.to_str().ok()).collect();
+        Ok(Self(believed_address(peer, &hops.join(","), &app.config.server.trusted_proxies)))
+    }
+}
+
+/// The last address in the chain that no trusted proxy has; each proxy appends the peer it saw.
+fn believed_address(peer: IpAddr, forwarded: &str, trusted: &[IpAddr]) -> IpAddr {
+    let mut believed = peer;
+    for hop in forwarded.rsplit(',') {
+        let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
+        if !trusted.contains(&believed) {
+            break;
+        }
+        believed = hop;
+    }
+    believed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::believed_address;
+
+    #[test]
+    fn forwarded_addresses_count_only_behind_trusted_proxies() {
+        let ip = |text: &str| text.parse().unwrap();
+        let proxies = [ip("10.0.0.1"), ip("10.0.0.2")];
+        let cases = [
+            ("203.0.113.9", "198.51.100.7", "203.0.113.9", "an untrusted peer is itself"),
+            ("10.0.0.1", "198.51.100.7", "198.51.100.7", "a trusted peer tells who called"),
+            ("10.0.0.1", "1.1.1.1, 198.51.100.7, 10.0.0.2", "198.51.100.7", "the caller cannot add hops"),
+            ("10.0.0.1", "", "10.0.0.1", "nothing forwarded"),
+            ("10.0.0.1", "garbage", "10.0.0.1", "garbage forwarded"),
+        ];
+        for (peer, forwarded, expected, why) in cases {
+            assert_eq!(believed_address(ip(peer), forwarded, &proxies), ip(expected), "{why}");
+        }
+    }
+}

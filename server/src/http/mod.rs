@@ -1,0 +1,12 @@
+//! Everything between the socket and a product's handler.
+
+pub mod access;
+pub mod envelope;
+pub mod extract;
+pub mod fields;
+pub mod idempotency;
+pub mod limits;
+pub mod log;
+pub mod openapi;
+pub mod page;
+pub mod router;

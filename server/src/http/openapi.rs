@@ -1,0 +1,93 @@
+//! The OpenAPI 3.1 document and its viewer.
+
+use axum::Json;
+use axum::Router;
+use utoipa::OpenApi as _;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder, schema::Schema};
+
+use crate::app::App;
+use crate::http::envelope::{MembersError, Problem, SlotsReply};
+use crate::http::router::{self, ALIASES};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Yuyue 预约",
+        description = "Appointments (slots), members, and the staff API. Every reply carries `X-Request-Id`. \
+                       A POST that creates something honours `Idempotency-Key`.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "slots", description = "Time-slot appointments with live sign-in (时段预约与签到)"),
+        (name = "members", description = "Consumer accounts (会员帐号)"),
+        (name = "staff", description = "The staff API (管理接口)"),
+        (name = "demo", description = "The demo's simulators (演示)"),
+    ),
+    components(schemas(SlotsReply<Option<bool>>, MembersError, Problem)),
+)]
+struct Base;
+
+/// The document without its paths.
+#[must_use]
+pub fn base() -> OpenApi {
+    let mut api = Base::openapi();
+    let components = api.components.get_or_insert_default();
+    let bearer = || SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    let header = |name| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
+    components.add_security_scheme("member", bearer());
+    components.add_security_scheme("staff", bearer());
+    components.add_security_scheme("device", header("X-Device-Key"));
+    let cookie = ApiKeyValue::new(crate::http::access::SESSION_COOKIE);
+    components.add_security_scheme("console", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    api
+}
+
+/// Adds what every operation has in common, and the aliases.
+pub fn complete(api: &mut OpenApi) {
+    for (alias, of) in ALIASES {
+        let Some(mut item) = api.paths.paths.get(of).cloned() else { continue };
+        for operation in operations(&mut item) {
+            operation.operation_id = operation.operation_id.as_ref().map(|id| format!("{id} {alias}"));
+        }
+        api.paths.paths.insert(alias.to_owned(), item);
+    }
+    for item in api.paths.paths.values_mut() {
+        for operation in operations(item) {
+            let tag = operation.tags.as_ref().and_then(|tags| tags.first()).cloned().unwrap_or_default();
+            let (schema, media) = match tag.as_str() {
+                "slots" => ("SlotsReply_Option_bool", "application/json"),
+                "members" => ("MembersError", "application/json"),
+                _ => ("Problem", "application/problem+json"),
+            };
+            let content: RefOr<Schema> = Ref::from_schema_name(schema).into();
+            let content = ContentBuilder::new().schema(Some(content)).build();
+            let response =
+                ResponseBuilder::new().description("What went wrong").content(media, content).build();
+            operation.responses.responses.insert("default".to_owned(), response.into());
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, post, put, delete, patch, .. } = item;
+    [get, post, put, delete, patch].into_iter().filter_map(Option::as_mut)
+}
+
+/// The whole document.
+#[must_use]
+pub fn api() -> OpenApi {
+    router::documented().1
+}
+
+pub(crate) async fn document() -> Json<OpenApi> {
+    Json(api())
+}
+
+/// `/docs`: a viewer that is part of this program and loads nothing from elsewhere.
+pub(crate) fn viewer() -> Router<App> {
+    let config = utoipa_swagger_ui::Config::new(["/openapi.json"]);
+    utoipa_swagger_ui::SwaggerUi::new("/docs").config(config).into()
+}

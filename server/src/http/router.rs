@@ -1,0 +1,159 @@
+//! Every route on one screen; each handler's attribute says its method and path.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
+use tower_http::cors::{Any, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::http::envelope::{self, Product};
+use crate::http::{log, openapi};
+use crate::{demo, members, slots};
+
+/// Spellings that work beside the documented one (contract, section 1).
+pub const ALIASES: [(&str, &str); 4] = [
+    ("/v1/available-hours/list", "/v1/avaliable-hours/list"),
+    ("/v1/avaliable-minutes/list", "/avaliable-minutes/list"),
+    ("/v1/available-minutes/list", "/avaliable-minutes/list"),
+    ("/v1./sign-in", "/v1/sign-in"),
+];
+
+fn slots() -> OpenApiRouter<App> {
+    use slots::{routes as r, socket};
+    OpenApiRouter::new()
+        .routes(routes!(r::days))
+        .routes(routes!(r::hours))
+        .routes(routes!(r::minutes))
+        .routes(routes!(r::book))
+        .routes(routes!(r::list))
+        .routes(routes!(r::cancel))
+        .routes(routes!(r::sign_in))
+        .routes(routes!(r::staff_list))
+        .routes(routes!(r::staff_sign_in_list))
+        .routes(routes!(socket::sign_in_notify))
+        .route(ALIASES[0].0, post(r::hours))
+        .route(ALIASES[1].0, post(r::minutes))
+        .route(ALIASES[2].0, post(r::minutes))
+        .route(ALIASES[3].0, post(r::sign_in))
+}
+
+fn members() -> OpenApiRouter<App> {
+    use members::routes as r;
+    OpenApiRouter::new()
+        .routes(routes!(r::send_code))
+        .routes(routes!(r::log_in, r::log_out))
+        .routes(routes!(r::me, r::change_me))
+        .routes(routes!(r::change_password))
+        .routes(routes!(r::shops))
+        .routes(routes!(r::points))
+}
+
+fn staff() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+}
+
+fn demo() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(demo::messages)).routes(routes!(demo::faults))
+}
+
+fn operation() -> Router<App> {
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(metrics))
+        .route("/openapi.json", get(openapi::document))
+}
+
+/// The routes with their documentation.
+#[must_use]
+pub fn documented() -> (Router<App>, utoipa::openapi::OpenApi) {
+    let mut api = openapi::base();
+    let mut router = Router::new();
+    let products = [
+        (Product::Slots, slots()),
+        (Product::Members, members()),
+        (Product::Own, staff()),
+        (Product::Own, demo()),
+    ];
+    for (product, routes) in products {
+        let (routes, described) = routes.split_for_parts();
+        let routes = routes
+            .method_not_allowed_fallback(|| async { Error::method_not_allowed() })
+            .layer(from_fn(move |request: Request, next: Next| envelope::apply(product, request, next)));
+        router = router.merge(routes);
+        api.merge(described);
+    }
+    openapi::complete(&mut api);
+    (router, api)
+}
+
+/// The whole service.
+#[must_use]
+pub fn build(app: &App) -> Router {
+    let (products, _) = documented();
+    let own = |request: Request, next: Next| envelope::apply(Product::Own, request, next);
+    let rest = operation()
+        .fallback(|| async { Error::unknown_path() })
+        .method_not_allowed_fallback(|| async { Error::method_not_allowed() })
+        .layer(from_fn(own));
+    let compression = CompressionLayer::new()
+        .gzip(true)
+        .br(true)
+        .compress_when(SizeAbove::new(1024).and(NotForContentType::IMAGES).and(NotForContentType::SSE));
+    let mut router = products.merge(rest).merge(openapi::viewer());
+    router = router.layer(from_fn_with_state(app.clone(), log::guard));
+    if !app.config.server.cors_origins.is_empty() {
+        router = router.layer(cors(&app.config.server.cors_origins));
+    }
+    for (name, value) in SECURITY_HEADERS {
+        router = router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
+    }
+    router.layer(compression).layer(from_fn_with_state(app.clone(), log::request)).with_state(app.clone())
+}
+
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+    ),
+];
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins = origins.iter().filter_map(|origin| origin.parse().ok()).collect::<Vec<HeaderValue>>();
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods(Any)
+        .allow_headers(Any)
+        .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
+}
+
+/// The process is up.
+async fn health() -> &'static str {
+    "ok"
+}
+
+/// The database answers.
+async fn readiness(State(app): State<App>) -> Result<Response, Error> {
+    let ping = yuyue_db::sql!("SELECT last FROM event_counter WHERE id = 1");
+    app.db.point("readyz", move |tx| Ok::<_, Error>(tx.query_one(ping, &[], |_| Ok(()))?)).await?;
+    Ok("ready".into_response())
+}
+
+/// Prometheus text.
+async fn metrics(State(app): State<App>) -> String {
+    app.metrics.run_upkeep();
+    app.metrics.render()
+}

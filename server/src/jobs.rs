@@ -1,0 +1,48 @@
+//! Which handler a row of the outbox belongs to.
+
+use crate::app::App;
+use crate::clock::HOUR;
+use crate::error::Error;
+use crate::outbox::worker::{Done, Failed, Job};
+use crate::{http, live, members, outbox, slots, staff};
+
+const CLEAN_UP: &str = "core.clean_up";
+
+/// Writes the recurring jobs, unless they wait already.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn schedule(app: &App) -> Result<(), Error> {
+    let at = app.clock.now().at;
+    app.db.write("jobs.schedule", move |tx| outbox::ensure_recurring(tx, CLEAN_UP, at)).await
+}
+
+/// Does one job. It may run more than once, so each handler must bear a repeat.
+///
+/// # Errors
+/// [`Failed`] says whether another try makes sense.
+pub async fn run(app: &App, job: &Job) -> Result<Done, Failed> {
+    match job.kind.as_str() {
+        members::jobs::LOGIN_CODE => members::jobs::send_login_code(app, job).await,
+        CLEAN_UP => clean_up(app).await,
+        other => Err(Failed::GiveUp { reason: format!("this program does not know jobs of kind {other}") }),
+    }
+}
+
+/// Forgets, every hour, what has passed its time.
+async fn clean_up(app: &App) -> Result<Done, Failed> {
+    let now = app.clock.now();
+    let at = now.at;
+    app.db
+        .write("jobs.clean_up", move |tx| {
+            http::idempotency::clean_up(tx, at)?;
+            http::limits::clean_up(tx, at)?;
+            live::clean_up(tx, at)?;
+            outbox::clean_up(tx, at)?;
+            members::clean_up(tx, at)?;
+            staff::clean_up(tx, at)?;
+            slots::clean_up(tx, &now)
+        })
+        .await?;
+    Ok(Done::Again(at + HOUR))
+}

@@ -1,0 +1,6 @@
+//! The locks that stand for no single row; one number each.
+
+/// Binding an openid to an account.
+pub const OPENID: i64 = 1;
+/// The slots of the schedule: shared to give one back, exclusive to lay them anew.
+pub const SCHEDULE: i64 = 2;

@@ -1,0 +1,340 @@
+//! The rows of members.
+
+use yuyue_db::{Lock, Result, Row, Tx, params, sql};
+
+use crate::clock::{DAY, Millis};
+use crate::error::Error;
+use crate::locks;
+use crate::members::Member;
+use crate::members::rules::{CODE_LIFETIME, CODE_RESENDS, CODE_TRIES, Region, SentCode};
+
+/// A consumer account (帐号).
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub id: i64,
+    pub mobile: String,
+    pub password_hash: Option<String>,
+    pub password_is_weak: bool,
+    pub nickname: String,
+    pub avatar: String,
+    pub gender: i64,
+    pub openid: Option<String>,
+    pub region: Region,
+    pub point: i64,
+    pub is_tested: bool,
+    pub created_at: Millis,
+}
+
+fn account(row: &Row<'_>) -> Result<Account> {
+    Ok(Account {
+        id: row.get("id")?,
+        mobile: row.get("mobile")?,
+        password_hash: row.get("password_hash")?,
+        password_is_weak: row.get("password_is_weak")?,
+        nickname: row.get("nickname")?,
+        avatar: row.get("avatar")?,
+        gender: row.get("gender")?,
+        openid: row.get("openid")?,
+        region: Region { province: row.get("province_id")?, city: row.get("city_id")? },
+        point: row.get("point")?,
+        is_tested: row.get("is_tested")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
+impl Account {
+    /// False for an account whose password should be set anew: none, or a weak one.
+    #[must_use]
+    pub fn password_is_ok(&self) -> bool {
+        self.password_hash.is_some() && !self.password_is_weak
+    }
+}
+
+macro_rules! account_columns {
+    () => {
+        "id, mobile, password_hash, password_is_weak, nickname, avatar, gender, openid, province_id, city_id, point, \
+         is_tested, created_at"
+    };
+}
+
+pub fn account_by_id(tx: &mut Tx<'_>, id: i64) -> Result<Option<Account>> {
+    tx.query_opt(
+        sql!(concat!("SELECT ", account_columns!(), " FROM account WHERE id = $1")),
+        params![id],
+        account,
+    )
+}
+
+pub fn account_by_mobile(tx: &mut Tx<'_>, mobile: &str) -> Result<Option<Account>> {
+    let find = sql!(concat!("SELECT ", account_columns!(), " FROM account WHERE mobile = $1"));
+    tx.query_opt(find, params![mobile], account)
+}
+
+pub fn account_by_openid(tx: &mut Tx<'_>, openid: &str) -> Result<Option<Account>> {
+    let find = sql!(concat!("SELECT ", account_columns!(), " FROM account WHERE openid = $1"));
+    tx.query_opt(find, params![openid], account)
+}
+
+/// Makes the account of `mobile` unless there is one; its id if it was made.
+pub fn register(tx: &mut Tx<'_>, mobile: &str, at: Millis) -> Result<Option<i64>> {
+    let insert = sql!(
+        "INSERT INTO account (mobile, password_is_weak, nickname, avatar, gender, province_id, city_id, point,
+                              is_tested, created_at)
+         VALUES ($1, FALSE, '', '', 0, 0, 0, 0, FALSE, $2) ON CONFLICT (mobile) DO NOTHING RETURNING id"
+    );
+    tx.query_opt(insert, params![mobile, at], |row| row.get("id"))
+}
+
+/// Fills what is still empty from what WeChat told the front end.
+pub fn fill_profile(tx: &mut Tx<'_>, id: i64, nickname: &str, avatar: &str, gender: i64) -> Result<()> {
+    let update = sql!(
+        "UPDATE account SET nickname = CASE WHEN nickname = '' THEN $2 ELSE nickname END,
+                            avatar = CASE WHEN avatar = '' THEN $3 ELSE avatar END,
+                            gender = CASE WHEN gender = 0 THEN $4 ELSE gender END
+         WHERE id = $1"
+    );
+    tx.execute(update, params![id, nickname, avatar, gender]).map(drop)
+}
+
+pub fn save_profile(tx: &mut Tx<'_>, account: &Account) -> Result<()> {
+    let update = sql!(
+        "UPDATE account SET nickname = $2, avatar = $3, gender = $4, province_id = $5, city_id = $6 WHERE id = $1"
+    );
+    let values = params![
+        account.id,
+        &account.nickname,
+        &account.avatar,
+        account.gender,
+        account.region.province,
+        account.region.city
+    ];
+    tx.execute(update, values).map(drop)
+}
+
+/// Locks an account's row until the transaction ends.
+pub fn lock_account(tx: &mut Tx<'_>, id: i64) -> Result<()> {
+    tx.execute(sql!("UPDATE account SET mobile = mobile WHERE id = $1"), params![id]).map(drop)
+}
+
+/// Binds `openid`; false when another account has it.
+pub fn bind_openid(tx: &mut Tx<'_>, id: i64, openid: &str) -> Result<bool> {
+    // A unique index alone would end the transaction of the slower of two callers.
+    tx.lock(Lock::Exclusive(locks::OPENID))?;
+    let update = sql!(
+        "UPDATE account SET openid = $2
+         WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM account a WHERE a.openid = $2 AND a.id <> $1)"
+    );
+    Ok(tx.execute(update, params![id, openid])? == 1)
+}
+
+pub fn set_password(tx: &mut Tx<'_>, id: i64, hash: &str, is_weak: bool) -> Result<()> {
+    let update = sql!("UPDATE account SET password_hash = $2, password_is_weak = $3 WHERE id = $1");
+    tx.execute(update, params![id, hash, is_weak]).map(drop)
+}
+
+pub fn member_of_token(
+    tx: &mut Tx<'_>,
+    token_hash: &str,
+    at: Millis,
+) -> std::result::Result<Option<Member>, Error> {
+    let find = sql!(
+        "SELECT a.id, a.openid FROM access_token t JOIN account a ON a.id = t.account_id
+         WHERE t.token_hash = $1 AND t.expires_at > $2"
+    );
+    let member = tx.query_opt(find, params![token_hash, at], |row| {
+        Ok(Member { id: row.get("id")?, openid: row.get("openid")?, token_hash: token_hash.to_owned() })
+    });
+    Ok(member?)
+}
+
+pub fn insert_token(
+    tx: &mut Tx<'_>,
+    hash: &str,
+    id: i64,
+    client: i64,
+    at: Millis,
+    expires_at: Millis,
+) -> Result<()> {
+    let insert = sql!(
+        "INSERT INTO access_token (token_hash, account_id, client_id, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5)"
+    );
+    tx.execute(insert, params![hash, id, client, at, expires_at]).map(drop)
+}
+
+pub fn delete_token(tx: &mut Tx<'_>, hash: &str) -> Result<()> {
+    tx.execute(sql!("DELETE FROM access_token WHERE token_hash = $1"), params![hash]).map(drop)
+}
+
+/// Ends every token of an account but `kept`.
+pub fn delete_other_tokens(tx: &mut Tx<'_>, id: i64, kept: &str) -> Result<()> {
+    let delete = sql!("DELETE FROM access_token WHERE account_id = $1 AND token_hash <> $2");
+    tx.execute(delete, params![id, kept]).map(drop)
+}
+
+/// The newest code sent to `mobile`.
+pub fn latest_code(tx: &mut Tx<'_>, mobile: &str) -> Result<Option<SentCode>> {
+    let find = sql!(
+        "SELECT id, sealed_code, expires_at, wrong, used_at FROM sms_code WHERE mobile = $1 ORDER BY id DESC LIMIT 1"
+    );
+    tx.query_opt(find, params![mobile], |row| {
+        Ok(SentCode {
+            id: row.get("id")?,
+            sealed: row.get("sealed_code")?,
+            expires_at: row.get("expires_at")?,
+            wrong: row.get("wrong")?,
+            is_used: row.get::<Option<i64>>("used_at")?.is_some(),
+        })
+    })
+}
+
+/// The sealed digits of a code that can still be used.
+pub fn usable_code(tx: &mut Tx<'_>, id: i64, at: Millis) -> std::result::Result<Option<String>, Error> {
+    let find = sql!("SELECT sealed_code FROM sms_code WHERE id = $1 AND used_at IS NULL AND expires_at > $2");
+    Ok(tx.query_opt(find, params![id, at], |row| row.get("sealed_code"))?)
+}
+
+pub fn insert_code(tx: &mut Tx<'_>, mobile: &str, sealed: &str, at: Millis) -> Result<i64> {
+    let insert = sql!(
+        "INSERT INTO sms_code (mobile, sealed_code, created_at, expires_at, wrong, resends)
+         VALUES ($1, $2, $3, $4, 0, 0) RETURNING id"
+    );
+    tx.query_one(insert, params![mobile, sealed, at, at + CODE_LIFETIME], |row| row.get("id"))
+}
+
+/// Counts one more sending of a code; false when it was sent often enough.
+pub fn count_resend(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
+    let update = sql!("UPDATE sms_code SET resends = resends + 1 WHERE id = $1 AND resends < $2");
+    Ok(tx.execute(update, params![id, CODE_RESENDS])? == 1)
+}
+
+/// Counts a wrong try and gives how many there are; `None` when the code cannot be tried any more.
+pub fn count_wrong_try(tx: &mut Tx<'_>, id: i64) -> Result<Option<i64>> {
+    let update = sql!(
+        "UPDATE sms_code SET wrong = wrong + 1 WHERE id = $1 AND used_at IS NULL AND wrong < $2 RETURNING wrong"
+    );
+    tx.query_opt(update, params![id, CODE_TRIES], |row| row.get("wrong"))
+}
+
+/// Uses a code up; false when somebody was quicker or it has been locked.
+pub fn use_code(tx: &mut Tx<'_>, id: i64, at: Millis) -> Result<bool> {
+    let update = sql!("UPDATE sms_code SET used_at = $2 WHERE id = $1 AND used_at IS NULL AND wrong < $3");
+    Ok(tx.execute(update, params![id, at, CODE_TRIES])? == 1)
+}
+
+pub fn add_points(
+    tx: &mut Tx<'_>,
+    account_id: i64,
+    event_type: &str,
+    event_id: i64,
+    point: i64,
+    reason: &str,
+    at: Millis,
+) -> std::result::Result<i64, Error> {
+    tx.execute(sql!("UPDATE account SET point = point + $2 WHERE id = $1"), params![account_id, point])?;
+    let insert = sql!(
+        "INSERT INTO point_entry (account_id, event_type, event_id, point, reason, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6) RETURNING id"
+    );
+    let values = params![account_id, event_type, event_id, point, reason, at];
+    Ok(tx.query_one(insert, values, |row| row.get("id"))?)
+}
+
+/// A change of points (积分变更).
+#[derive(Clone, Debug)]
+pub struct PointEntry {
+    pub id: i64,
+    pub account_id: i64,
+    pub event_type: String,
+    pub event_id: i64,
+    pub point: i64,
+    pub reason: String,
+    pub created_at: Millis,
+}
+
+fn point_entry(row: &Row<'_>) -> Result<PointEntry> {
+    Ok(PointEntry {
+        id: row.get("id")?,
+        account_id: row.get("account_id")?,
+        event_type: row.get("event_type")?,
+        event_id: row.get("event_id")?,
+        point: row.get("point")?,
+        reason: row.get("reason")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
+/// The newest changes of an account's points, newest first.
+pub fn points(tx: &mut Tx<'_>, account_id: i64, most: i64) -> Result<Vec<PointEntry>> {
+    let list = sql!(
+        "SELECT id, account_id, event_type, event_id, point, reason, created_at FROM point_entry
+         WHERE account_id = $1 ORDER BY id DESC LIMIT $2"
+    );
+    tx.query(list, params![account_id, most], point_entry)
+}
+
+/// A shop (门店) with its brand.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    pub id: i64,
+    pub name: String,
+    pub street: String,
+    pub contact_tel: String,
+    pub is_exp: bool,
+    pub brand_id: i64,
+    pub brand_name: String,
+    pub founder_name: String,
+}
+
+pub(crate) fn shop(row: &Row<'_>) -> Result<Shop> {
+    Ok(Shop {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        street: row.get("street")?,
+        contact_tel: row.get("contact_tel")?,
+        is_exp: row.get("is_exp")?,
+        brand_id: row.get("brand_id")?,
+        brand_name: row.get("brand_name")?,
+        founder_name: row.get("founder_name")?,
+    })
+}
+
+/// The shops an account has a completed test at, the latest test first.
+pub fn tested_shops(tx: &mut Tx<'_>, account_id: i64, most: i64) -> Result<Vec<Shop>> {
+    let list = sql!(
+        "SELECT s.id, s.name, s.street, s.contact_tel, s.is_exp, s.brand_id, b.name AS brand_name, b.founder_name
+         FROM (SELECT shop_id, max(id) AS latest FROM completed_test WHERE account_id = $1 GROUP BY shop_id) t
+         JOIN shop s ON s.id = t.shop_id JOIN brand b ON b.id = s.brand_id ORDER BY t.latest DESC LIMIT $2"
+    );
+    tx.query(list, params![account_id, most], shop)
+}
+
+/// Forgets expired tokens, and codes a day after they expired.
+///
+/// # Errors
+/// When the database refuses.
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> std::result::Result<(), Error> {
+    tx.execute(sql!("DELETE FROM access_token WHERE expires_at <= $1"), params![at])?;
+    tx.execute(sql!("DELETE FROM sms_code WHERE expires_at <= $1"), params![at - DAY])?;
+    Ok(())
+}
+
+pub fn insert_brand(tx: &mut Tx<'_>, name: &str, founder_name: &str, at: Millis) -> Result<i64> {
+    let insert = sql!("INSERT INTO brand (name, founder_name, created_at) VALUES ($1, $2, $3) RETURNING id");
+    tx.query_one(insert, params![name, founder_name, at], |row| row.get("id"))
+}
+
+/// Adds a shop: name, street and telephone.
+pub fn insert_shop(
+    tx: &mut Tx<'_>,
+    brand_id: i64,
+    (name, street, contact_tel): (&str, &str, &str),
+    is_exp: bool,
+    at: Millis,
+) -> Result<i64> {
+    let insert = sql!(
+        "INSERT INTO shop (brand_id, name, street, contact_tel, is_exp, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6) RETURNING id"
+    );
+    tx.query_one(insert, params![brand_id, name, street, contact_tel, is_exp, at], |row| row.get("id"))
+}

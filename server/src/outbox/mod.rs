@@ -1,0 +1,170 @@
+//! Messages and jobs as rows: written in the transaction of the change that caused them, so what
+//! was acknowledged is sent, and what was undone is not. Timers are rows with a later due time.
+
+pub mod worker;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use yuyue_db::{Row, Tx, params, sql};
+
+use crate::clock::{DAY, Millis};
+use crate::error::Error;
+use crate::http::page::Page;
+
+/// The wake channel of the outbox.
+pub(crate) const CHANNEL: &str = "outbox";
+/// How long finished rows are kept for staff to look at.
+const KEPT: Millis = 30 * DAY;
+
+/// A message or job to be done after the commit.
+#[derive(Clone, Debug)]
+pub struct NewJob<'a> {
+    pub kind: &'static str,
+    /// Whom a message goes to; empty for a job, which staff are not shown.
+    pub recipient: &'a str,
+    /// JSON for the job's handler. No secrets: staff can read it.
+    pub payload: &'a str,
+    /// Not before this instant.
+    pub due_at: Millis,
+    /// Given up after this instant.
+    pub deadline: Millis,
+}
+
+/// Writes the job; it runs only if the transaction commits. Its row id is its idempotency key.
+///
+/// # Errors
+/// When the database refuses.
+pub fn enqueue(tx: &mut Tx<'_>, job: &NewJob<'_>, at: Millis) -> Result<i64, Error> {
+    let insert = sql!(
+        "INSERT INTO outbox
+             (kind, is_message, recipient, payload, state, attempts, due_at, deadline, last_error, created_at)
+         VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, '', $7) RETURNING id"
+    );
+    let values = params![
+        job.kind,
+        !job.recipient.is_empty(),
+        job.recipient,
+        job.payload,
+        job.due_at,
+        job.deadline,
+        at
+    ];
+    let id = tx.query_one(insert, values, |row| row.get("id"))?;
+    tx.wake(CHANNEL);
+    Ok(id)
+}
+
+/// Makes sure that the recurring job `kind` waits once, whichever node asks first.
+///
+/// # Errors
+/// When the database refuses.
+pub fn ensure_recurring(tx: &mut Tx<'_>, kind: &'static str, at: Millis) -> Result<(), Error> {
+    let insert = sql!(
+        "INSERT INTO outbox (kind, is_message, recipient, payload, state, attempts, due_at, deadline, last_error,
+                             created_at, unique_name)
+         VALUES ($1, FALSE, '', '{}', 'waiting', 0, $2, $3, '', $2, $1)
+         ON CONFLICT (unique_name) WHERE state = 'waiting' DO NOTHING"
+    );
+    tx.execute(insert, params![kind, at, i64::MAX])?;
+    Ok(())
+}
+
+/// A message as staff see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Message {
+    pub id: i64,
+    /// What it tells, such as `members.login_code`.
+    pub kind: String,
+    /// A phone number or a WeChat id.
+    pub to: String,
+    /// `waiting`, `sent` or `given_up`.
+    pub state: String,
+    pub attempts: i64,
+    /// Why the last attempt failed; "" if none did.
+    pub last_error: String,
+    pub created_at: String,
+    /// When it will be tried next, or was finished.
+    pub at: String,
+}
+
+fn message(row: &Row<'_>, zone: &jiff::tz::TimeZone) -> yuyue_db::Result<Message> {
+    let text = |at| crate::clock::text(crate::clock::local(zone, at));
+    Ok(Message {
+        id: row.get("id")?,
+        kind: row.get("kind")?,
+        to: row.get("recipient")?,
+        state: row.get("state")?,
+        attempts: row.get("attempts")?,
+        last_error: row.get("last_error")?,
+        created_at: text(row.get("created_at")?),
+        at: text(row.get("at")?),
+    })
+}
+
+/// Messages in `state` (all if `None`), newest first, and how many there are.
+///
+/// # Errors
+/// When the database refuses.
+pub fn messages(
+    tx: &mut Tx<'_>,
+    state: Option<&str>,
+    page: Page,
+    zone: &jiff::tz::TimeZone,
+) -> Result<(i64, Vec<Message>), Error> {
+    let count = sql!(
+        "SELECT count(*) AS total FROM outbox WHERE is_message AND (CAST($1 AS TEXT) IS NULL OR state = $1)"
+    );
+    let total = tx.query_one(count, params![state], |row| row.get("total"))?;
+    let list = sql!(
+        "SELECT id, kind, recipient, state, attempts, last_error, created_at, coalesce(finished_at, due_at) AS at
+         FROM outbox WHERE is_message AND (CAST($1 AS TEXT) IS NULL OR state = $1)
+         ORDER BY id DESC LIMIT $2 OFFSET $3"
+    );
+    let items = tx.query(list, params![state, page.size, page.offset()], |row| message(row, zone))?;
+    Ok((total, items))
+}
+
+/// Lets a given-up message be tried again, until `deadline`. False when it is not given up.
+///
+/// # Errors
+/// When the database refuses.
+pub fn resend(tx: &mut Tx<'_>, id: i64, at: Millis, deadline: Millis) -> Result<bool, Error> {
+    let update = sql!(
+        "UPDATE outbox SET state = 'waiting', due_at = $2, deadline = $3, finished_at = NULL, lease = NULL
+         WHERE id = $1 AND is_message AND state = 'given_up'"
+    );
+    let changed = tx.execute(update, params![id, at, deadline])?;
+    tx.wake(CHANNEL);
+    Ok(changed == 1)
+}
+
+/// One message.
+///
+/// # Errors
+/// When the database refuses.
+pub fn find(tx: &mut Tx<'_>, id: i64, zone: &jiff::tz::TimeZone) -> Result<Option<Message>, Error> {
+    let find = sql!(
+        "SELECT id, kind, recipient, state, attempts, last_error, created_at, coalesce(finished_at, due_at) AS at
+         FROM outbox WHERE id = $1 AND is_message"
+    );
+    Ok(tx.query_opt(find, params![id], |row| message(row, zone))?)
+}
+
+/// How many messages wait.
+///
+/// # Errors
+/// When the database refuses.
+pub fn count_waiting(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    let count = sql!("SELECT count(*) AS total FROM outbox WHERE is_message AND state = 'waiting'");
+    Ok(tx.query_one(count, &[], |row| row.get("total"))?)
+}
+
+/// Forgets what was finished long ago.
+///
+/// # Errors
+/// When the database refuses.
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
+    let delete = sql!("DELETE FROM outbox WHERE finished_at IS NOT NULL AND finished_at <= $1");
+    tx.execute(delete, params![at - KEPT])?;
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! Does what the outbox holds: claims due rows with a lease, runs each with no transaction open,
+//! and records the end only while the lease is still its own.
+
+use std::time::Duration;
+
+use yuyue_db::{Row, params, pick, sql};
+
+use crate::app::App;
+use crate::clock::{HOUR, MINUTE, Millis, SECOND};
+use crate::error::Error;
+use crate::outbox::CHANNEL;
+
+/// A worker that has not finished by then is taken for dead; longer than any adapter's time-outs.
+const LEASE: Millis = 2 * MINUTE;
+const CLAIM: i64 = 16;
+/// The waits after each failed attempt; the last one repeats.
+const BACK_OFF: [Millis; 7] = [5 * SECOND, 15 * SECOND, MINUTE, 3 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR];
+
+/// A claimed row.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub id: i64,
+    pub kind: String,
+    pub recipient: String,
+    pub payload: String,
+    /// How often it was tried before.
+    pub attempts: i64,
+    deadline: Millis,
+    lease: String,
+}
+
+fn job(row: &Row<'_>, lease: &str) -> yuyue_db::Result<Job> {
+    Ok(Job {
+        id: row.get("id")?,
+        kind: row.get("kind")?,
+        recipient: row.get("recipient")?,
+        payload: row.get("payload")?,
+        attempts: row.get("attempts")?,
+        deadline: row.get("deadline")?,
+        lease: lease.to_owned(),
+    })
+}
+
+/// How a job ended well.
+pub enum Done {
+    Finished,
+    /// A recurring job: next at this instant.
+    Again(Millis),
+}
+
+/// How a job failed.
+#[derive(Debug)]
+pub enum Failed {
+    /// May succeed later; `after` overrides the back-off.
+    Retry { reason: String, after: Option<Millis> },
+    /// Never will.
+    GiveUp { reason: String },
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Retry { reason: error.cause.unwrap_or_else(|| error.message.en.into_owned()), after: None }
+    }
+}
+
+/// Works until the server stops: at once when poked by a commit, else every second.
+pub async fn run(app: App) {
+    let mut wakes = app.db.subscribe(CHANNEL);
+    loop {
+        match work(&app).await {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(error) => tracing::warn!(cause = error.cause, "the outbox could not be read; trying again"),
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(1), wakes.changed()).await;
+    }
+}
+
+/// Claims what is due, runs it side by side, and gives how many rows there were.
+///
+/// # Errors
+/// When the database refuses; claimed rows come back when their lease ends.
+pub async fn work(app: &App) -> Result<usize, Error> {
+    let claimed = claim(app).await?;
+    let count = claimed.len();
+    let running = claimed.into_iter().map(|job| {
+        let app = app.clone();
+        tokio::spawn(async move { run_one(&app, job).await })
+    });
+    for task in running.collect::<Vec<_>>() {
+        match task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(cause = error.cause, "the end of a job could not be recorded"),
+            Err(panic) => tracing::error!(%panic, "a job panicked; it comes back when its lease ends"),
+        }
+    }
+    Ok(count)
+}
+
+async fn claim(app: &App) -> Result<Vec<Job>, Error> {
+    // Asking costs nothing; only a claim has to wait for the writer.
+    let (at, lease) = (app.clock.now().at, app.ids.uuid().to_string());
+    let any =
+        sql!("SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at, id LIMIT 1");
+    let due =
+        app.db.point("outbox.due", move |tx| Ok::<_, Error>(tx.query_opt(any, params![at], |_| Ok(()))?));
+    if due.await?.is_none() {
+        return Ok(Vec::new());
+    }
+    // Rows another node is claiming are skipped, not waited for.
+    let update = pick!(
+        "UPDATE outbox SET lease = $1, due_at = $2, attempts = attempts + 1
+         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $3 ORDER BY due_at, id LIMIT $4)
+         RETURNING id, kind, recipient, payload, attempts - 1 AS attempts, deadline",
+        "UPDATE outbox SET lease = $1, due_at = $2, attempts = attempts + 1
+         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $3 ORDER BY due_at, id LIMIT $4
+                      FOR UPDATE SKIP LOCKED)
+         RETURNING id, kind, recipient, payload, attempts - 1 AS attempts, deadline"
+    );
+    app.db
+        .write("outbox.claim", move |tx| {
+            let values = params![&lease, at + LEASE, at, CLAIM];
+            Ok::<_, Error>(tx.query(update, values, |row| job(row, &lease))?)
+        })
+        .await
+}
+
+async fn run_one(app: &App, job: Job) -> Result<(), Error> {
+    let result = crate::jobs::run(app, &job).await;
+    let at = app.clock.now().at;
+    match result {
+        Ok(Done::Finished) => finish(app, job, "sent", String::new(), at).await,
+        Ok(Done::Again(due_at)) => postpone(app, job, due_at, String::new()).await,
+        Err(Failed::GiveUp { reason }) => {
+            tracing::warn!(job = job.id, kind = job.kind, reason, "given up");
+            finish(app, job, "given_up", reason, at).await
+        }
+        Err(Failed::Retry { reason, after }) => {
+            let due_at = at + after.unwrap_or_else(|| back_off(job.attempts));
+            tracing::warn!(
+                job = job.id,
+                kind = job.kind,
+                attempts = job.attempts + 1,
+                reason,
+                "will be tried again"
+            );
+            if due_at > job.deadline {
+                finish(app, job, "given_up", reason, at).await
+            } else {
+                postpone(app, job, due_at, reason).await
+            }
+        }
+    }
+}
+
+fn back_off(attempts: i64) -> Millis {
+    let step = usize::try_from(attempts).unwrap_or(0).min(BACK_OFF.len() - 1);
+    BACK_OFF[step]
+}
+
+async fn finish(app: &App, job: Job, state: &'static str, error: String, at: Millis) -> Result<(), Error> {
+    let update = sql!(
+        "UPDATE outbox SET state = $3, last_error = $4, finished_at = $5, lease = NULL WHERE id = $1 AND lease = $2"
+    );
+    app.db
+        .write("outbox.finish", move |tx| {
+            tx.execute(update, params![job.id, &job.lease, state, &error, at])?;
+            Ok(())
+        })
+        .await
+}
+
+async fn postpone(app: &App, job: Job, due_at: Millis, error: String) -> Result<(), Error> {
+    let update =
+        sql!("UPDATE outbox SET due_at = $3, last_error = $4, lease = NULL WHERE id = $1 AND lease = $2");
+    app.db
+        .write("outbox.postpone", move |tx| {
+            tx.execute(update, params![job.id, &job.lease, due_at, &error])?;
+            Ok(())
+        })
+        .await
+}

@@ -1,0 +1,46 @@
+//! Runs the application on a socket until it is told to stop.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::{http, live, outbox};
+
+/// Serves until `stop`, then finishes what is in flight, but waits no longer than the setting says.
+///
+/// # Errors
+/// When the socket fails.
+pub async fn run(
+    app: App,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), String> {
+    let mut background = JoinSet::new();
+    background.spawn(live::run(app.clone()));
+    background.spawn(outbox::worker::run(app.clone()));
+    let patience = app.config.server.shutdown_timeout;
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let service = http::router::build(&app).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        stop.await;
+        tracing::info!("stopping");
+        let _ = stopping.send(());
+    });
+    let result = tokio::select! {
+        result = async { server.await } => result.map_err(|error| error.to_string()),
+        () = async {
+            let _ = stopped.await;
+            tokio::time::sleep(patience).await;
+        } => {
+            tracing::warn!("some requests did not end in time and were cut off");
+            Ok(())
+        }
+    };
+    // Whatever is cut off here is a row in the database and goes on at the next start.
+    background.shutdown().await;
+    // Closing the database waits for its threads, which must not hold up an async thread.
+    let closed = tokio::task::spawn_blocking(move || drop(app)).await;
+    result.and(closed.map_err(|error| error.to_string()))
+}

@@ -1,0 +1,83 @@
+//! Slots (000): appointments in time slots, with live sign-in.
+//!
+//! The schedule is laid out as one row a slot, with a capacity and how much of it is taken. Booking
+//! is one conditional update of that row; availability is a read of it.
+
+pub mod routes;
+pub mod rules;
+pub mod schedule;
+pub mod socket;
+pub mod store;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::civil::Date;
+use yuyue_db::{Lock, Tx};
+
+use crate::app::App;
+use crate::clock::{Millis, Now};
+use crate::error::Error;
+use crate::locks;
+use schedule::Schedule;
+
+pub use store::clean_up;
+
+/// The instant until which this node knows the slots to be laid out, so that requests need not ask.
+#[derive(Default)]
+pub struct Readiness(AtomicI64);
+
+/// Lays out the days that have come into the booking window since it was last done.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn get_ready(app: &App, now: &Now) -> Result<(), Error> {
+    if now.at < app.slots.0.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let judged = now.clone();
+    app.db
+        .write("slots.get_ready", move |tx| {
+            tx.lock(Lock::Exclusive(locks::SCHEDULE))?;
+            store::ensure_schedule(tx, &Schedule::default())?;
+            let schedule = store::schedule(tx)?;
+            let today = judged.local().date();
+            let first =
+                store::ready_until(tx)?.map_or(today, |done| done.tomorrow().unwrap_or(done)).max(today);
+            lay_out(tx, &schedule, first, &judged)
+        })
+        .await?;
+    let tomorrow = now.local().date().tomorrow().unwrap_or(Date::MAX);
+    app.slots.0.store(crate::clock::instant(now.zone(), tomorrow.at(0, 0, 0, 0)), Ordering::Relaxed);
+    Ok(())
+}
+
+/// Replaces the schedule. Appointments stay; each fills every new slot that it overlaps.
+///
+/// # Errors
+/// When the database refuses.
+pub fn replace_schedule(tx: &mut Tx<'_>, schedule: &Schedule, now: &Now) -> Result<(), Error> {
+    tx.lock(Lock::Exclusive(locks::SCHEDULE))?;
+    store::save_schedule(tx, schedule)?;
+    let today = now.local().date();
+    store::delete_slots_from(tx, today)?;
+    lay_out(tx, schedule, today, now)
+}
+
+/// Makes the slots of `first` to the last day of the window, counting what is booked already. The
+/// caller holds the schedule's lock.
+fn lay_out(tx: &mut Tx<'_>, schedule: &Schedule, first: Date, now: &Now) -> Result<(), Error> {
+    let last = schedule.last_day(now.local().date());
+    let days: Vec<Date> = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last).collect();
+    let slots: Vec<_> = days.iter().flat_map(|day| schedule.slots_of(*day, now.zone())).collect();
+    let booked = match (slots.first(), slots.last()) {
+        (Some(first), Some(last)) => store::booked_between(tx, first.starts_at, last.ends_at)?,
+        _ => Vec::new(),
+    };
+    for slot in &slots {
+        let overlaps =
+            |(starts_at, ends_at): &&(Millis, Millis)| *starts_at < slot.ends_at && *ends_at > slot.starts_at;
+        let taken = i64::try_from(booked.iter().filter(overlaps).count()).unwrap_or(i64::MAX);
+        store::insert_slot(tx, slot, taken)?;
+    }
+    store::set_ready_until(tx, last)
+}

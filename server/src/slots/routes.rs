@@ -1,0 +1,414 @@
+//! HTTP of slots.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use yuyue_db::{Lock, Tx};
+
+use crate::app::App;
+use crate::clock::{DAY, Millis, Now, instant, local, text};
+use crate::config::SignIn;
+use crate::error::{Code, Error};
+use crate::http::access::Caller;
+use crate::http::envelope::{Reply, SlotsReply};
+use crate::http::extract::Input;
+use crate::http::fields::{Day, Id, IntIn, Mobile, Name, OpenId, optional};
+use crate::http::idempotency;
+use crate::slots::store::{Appointment, NewAppointment, Place};
+use crate::slots::{get_ready, rules, store};
+use crate::{live, locks};
+
+type Outcome = Result<Reply, Error>;
+
+/// The document has no paging; these bound a reply.
+const LONGEST_LIST: i64 = 1_000;
+const LONGEST_STAFF_LIST: i64 = 10_000;
+/// How far back the staff lists go without a date (最近一个月).
+const STAFF_LIST_PAST: Millis = 30 * DAY;
+/// The event kind of a sign-in.
+pub const SIGN_IN: &str = "slots.sign_in";
+
+#[derive(Serialize, ToSchema)]
+pub struct Days {
+    /// Days with at least one free slot, `YYYY-MM-DD`, ascending (可预约的日期).
+    days: Vec<String>,
+}
+
+/// Days that can be booked (获取可预约的days).
+#[utoipa::path(post, path = "/v1/available-days/list", tag = "slots", responses((status = 200, body = SlotsReply<Days>)))]
+pub async fn days(State(app): State<App>, _: Caller, _: Input<NoFields>) -> Outcome {
+    let now = ready(&app).await?;
+    let (today, at) = (now.local().date(), now.at);
+    let days = app.db.point("slots.days", move |tx| store::free_days(tx, today, at)).await?;
+    Reply::ok(&Days { days })
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct NoFields {}
+
+/// Reads the clock and makes sure that today's window has its slots.
+async fn ready(app: &App) -> Result<Now, Error> {
+    let now = app.clock.now();
+    get_ready(app, &now).await?;
+    Ok(now)
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct DayRequest {
+    /// Day (日期).
+    day: Day,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Hour {
+    /// Hour of the day (小时).
+    hour: i64,
+    /// 0: can be booked (可预约), 1: cannot (不可预约).
+    status: i64,
+}
+
+/// The hours of a day (获取可预约的小时).
+#[utoipa::path(post, path = "/v1/avaliable-hours/list", tag = "slots", request_body = DayRequest,
+    responses((status = 200, body = SlotsReply<Vec<Hour>>)))]
+pub async fn hours(State(app): State<App>, _: Caller, input: Input<DayRequest>) -> Outcome {
+    let slots = slots_of(&app, input.value.day.0, None).await?;
+    let mut hours: Vec<Hour> = Vec::new();
+    for slot in slots {
+        match hours.last_mut() {
+            Some(last) if last.hour == slot.hour => last.status = last.status.min(status(slot.is_free)),
+            _ => hours.push(Hour { hour: slot.hour, status: status(slot.is_free) }),
+        }
+    }
+    Reply::ok(&hours)
+}
+
+fn status(is_free: bool) -> i64 {
+    i64::from(!is_free)
+}
+
+/// The slots of a day inside the window; none of any other day.
+async fn slots_of(app: &App, day: Date, hour: Option<i64>) -> Result<Vec<store::Availability>, Error> {
+    let now = ready(app).await?;
+    if day < now.local().date() {
+        return Ok(Vec::new());
+    }
+    app.db.point("slots.day", move |tx| store::day_slots(tx, day, hour, now.at)).await
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct HourRequest {
+    /// Day (日期).
+    day: Day,
+    /// Hour of the day (小时).
+    hour: IntIn<0, 23>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Minutes {
+    minutes: Vec<Minute>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Minute {
+    /// Minute of the hour (分钟).
+    minute: i64,
+    /// 0: can be booked (可预约), 1: cannot (不可预约).
+    status: i64,
+}
+
+/// The slots of an hour (获取可预约的分钟).
+#[utoipa::path(post, path = "/avaliable-minutes/list", tag = "slots", request_body = HourRequest,
+    responses((status = 200, body = SlotsReply<Minutes>)))]
+pub async fn minutes(State(app): State<App>, _: Caller, input: Input<HourRequest>) -> Outcome {
+    let slots = slots_of(&app, input.value.day.0, Some(input.value.hour.0)).await?;
+    let minute = |slot: store::Availability| Minute { minute: slot.minute, status: status(slot.is_free) };
+    Reply::ok(&Minutes { minutes: slots.into_iter().map(minute).collect() })
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct BookRequest {
+    /// Day (日期).
+    day: Day,
+    /// Hour (小时).
+    hour: IntIn<0, 23>,
+    /// Minute (分钟).
+    minute: IntIn<0, 59>,
+    /// Who books (微信 openid).
+    open_id: OpenId,
+    /// Name of the person who comes (姓名).
+    name: Name,
+    /// Mobile number (手机号).
+    phone_num: Mobile,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Booked {
+    /// Appointment id (预约编号).
+    appointment_id: i64,
+    day: String,
+    hour: i64,
+    minute: i64,
+    /// `YYYY-MM-DD HH:MM:SS`
+    datetime: String,
+}
+
+/// Book a slot (进行预约).
+#[utoipa::path(post, path = "/v1/make-appointment", tag = "slots", request_body = BookRequest,
+    responses((status = 200, body = SlotsReply<Booked>)))]
+pub async fn book(State(app): State<App>, caller: Caller, input: Input<BookRequest>) -> Outcome {
+    let request = input.value;
+    caller.may_act_for(&request.open_id)?;
+    let now = ready(&app).await?;
+    let place = Place { day: request.day.0, hour: request.hour.0, minute: request.minute.0 };
+    let new = NewAppointment {
+        place,
+        open_id: request.open_id.into(),
+        name: request.name.into(),
+        phone_num: request.phone_num.into(),
+    };
+    // Most refusals need no place in the writer's queue. With a key, a repeat must find its reply first.
+    if input.once.is_none() {
+        let (open_id, judged) = (new.open_id.clone(), now.clone());
+        app.db.point("slots.judge", move |tx| judge(tx, place, &open_id, &judged)).await?;
+    }
+    let most = app.config.slots.max_upcoming;
+    let judged = now.clone();
+    idempotency::write(&app, "slots.book", (input.once, caller.name(), &now), StatusCode::OK, move |tx| {
+        make_appointment(tx, &new, most, &judged)
+    })
+    .await
+}
+
+/// Refuses a place that cannot be booked.
+fn judge(tx: &mut Tx<'_>, place: Place, open_id: &str, now: &Now) -> Result<(), Error> {
+    let Place { day, hour, minute } = place;
+    let view = store::view(tx, place, open_id, now.local().date())?;
+    let wanted = view.slot.as_ref().map_or_else(
+        || {
+            instant(
+                now.zone(),
+                day.at(i8::try_from(hour).unwrap_or(0), i8::try_from(minute).unwrap_or(0), 0, 0),
+            )
+        },
+        |slot| slot.starts_at,
+    );
+    rules::refusal(&view, day, wanted, now.at).map_or(Ok(()), |code| Err(code.into()))
+}
+
+fn make_appointment(tx: &mut Tx<'_>, new: &NewAppointment, most: u32, now: &Now) -> Result<Booked, Error> {
+    store::lock_booker(tx, &new.open_id)?;
+    let Some(times) = store::take_place(tx, new.place, now.at)? else {
+        judge(tx, new.place, &new.open_id, now)?;
+        // Free again by the time it was looked at: somebody cancelled, or the schedule was replaced.
+        return Err(Error::unavailable("a slot changed while it was being booked"));
+    };
+    let Some(id) = store::insert_appointment(tx, new, times, most, now.at)? else {
+        let held = store::view(tx, new.place, &new.open_id, now.local().date())?.slot;
+        let is_mine = held.is_some_and(|slot| slot.is_mine);
+        return Err(if is_mine { &rules::ALREADY_MINE } else { &rules::TOO_MANY }.into());
+    };
+    let Place { day, hour, minute } = new.place;
+    let datetime = text(day.at(i8::try_from(hour).unwrap_or(0), i8::try_from(minute).unwrap_or(0), 0, 0));
+    Ok(Booked { appointment_id: id, day: day.to_string(), hour, minute, datetime })
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct ListRequest {
+    /// Whose appointments (微信 openid).
+    open_id: OpenId,
+}
+
+/// One of the caller's appointments.
+#[derive(Serialize, ToSchema)]
+pub struct Listed {
+    /// `YYYY-MM-DD HH:MM:SS` (预约时间).
+    datetime: String,
+    /// Appointment id (预约编号).
+    appointment_id: i64,
+    /// 0: normal (正常).
+    status: i64,
+    /// Whether it is signed in (是否已签到).
+    signed_in: bool,
+}
+
+/// The caller's appointments (预约列表), the latest slot first.
+#[utoipa::path(post, path = "/v1/appointment/list", tag = "slots", request_body = ListRequest,
+    responses((status = 200, body = SlotsReply<Vec<Listed>>)))]
+pub async fn list(State(app): State<App>, caller: Caller, input: Input<ListRequest>) -> Outcome {
+    let open_id = String::from(input.value.open_id);
+    caller.may_act_for(&open_id)?;
+    let list = app.db.point("slots.list", move |tx| store::list_of(tx, &open_id, LONGEST_LIST)).await?;
+    let listed = |appointment: Appointment| Listed {
+        datetime: appointment.datetime(),
+        appointment_id: appointment.id,
+        status: 0,
+        signed_in: appointment.signed_in_at.is_some(),
+    };
+    Reply::ok(&list.into_iter().map(listed).collect::<Vec<_>>())
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct CancelRequest {
+    /// Who holds it (微信 openid).
+    open_id: OpenId,
+    /// Appointment id (预约编号); `appointment_id` works too.
+    #[serde(alias = "appointment_id")]
+    appintment_id: Id,
+}
+
+/// The appointment that was changed.
+#[derive(Serialize, ToSchema)]
+pub struct Changed {
+    appointment_id: i64,
+}
+
+/// Cancel an appointment (取消预约); its slot is free at once.
+#[utoipa::path(post, path = "/v1/cancel-appointment", tag = "slots", request_body = CancelRequest,
+    responses((status = 200, body = SlotsReply<Changed>)))]
+pub async fn cancel(State(app): State<App>, caller: Caller, input: Input<CancelRequest>) -> Outcome {
+    let (id, open_id) = (input.value.appintment_id.0, String::from(input.value.open_id));
+    caller.may_act_for(&open_id)?;
+    let at = app.clock.now().at;
+    app.db.write("slots.cancel", move |tx| cancel_appointment(tx, id, Some(&open_id), at)).await?;
+    Reply::ok(&Changed { appointment_id: id })
+}
+
+/// Cancels and frees the slot; `holder` is who must hold it, anybody if `None`.
+///
+/// # Errors
+/// [`rules::NOT_FOUND`], [`rules::CANCELLED`], [`rules::SIGNED_IN`].
+pub fn cancel_appointment(tx: &mut Tx<'_>, id: i64, holder: Option<&str>, at: Millis) -> Result<(), Error> {
+    // Slots laid anew meanwhile would count this appointment and miss its giving back.
+    tx.lock(Lock::Shared(locks::SCHEDULE))?;
+    if let Some((starts_at, ends_at)) = store::cancel(tx, id, holder, at)? {
+        return store::give_back(tx, starts_at, ends_at);
+    }
+    let found = store::find(tx, id)?.filter(|found| holder.is_none_or(|holder| holder == found.open_id));
+    let code: &'static Code = match found {
+        None => &rules::NOT_FOUND,
+        Some(found) if found.cancelled_at.is_some() => &rules::CANCELLED,
+        Some(_) => &rules::SIGNED_IN,
+    };
+    Err(code.into())
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct SignInRequest {
+    /// Appointment id (预约编号); `appointment_id` works too.
+    #[serde(alias = "appointment_id")]
+    appintment_id: Id,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SignedIn {
+    /// Appointment id (预约编号).
+    appointment_id: i64,
+    /// Whether it was signed in before (是否已签到过).
+    already: bool,
+}
+
+/// Sign in (签到); the first time tells every connected screen.
+#[utoipa::path(post, path = "/v1/sign-in", tag = "slots", request_body = SignInRequest,
+    responses((status = 200, body = SlotsReply<SignedIn>)))]
+pub async fn sign_in(State(app): State<App>, caller: Caller, input: Input<SignInRequest>) -> Outcome {
+    caller.may_run_desk()?;
+    let (id, now) = (input.value.appintment_id.0, app.clock.now());
+    let today = now.local().date().to_string();
+    let only_on = (app.config.slots.sign_in == SignIn::SameDay).then_some(today);
+    let already = app.db.write("slots.sign_in", move |tx| {
+        if store::sign_in(tx, id, only_on.as_deref(), now.at)? {
+            let event = json!({ "appointment_id": id, "event_type": "1" });
+            live::publish(tx, SIGN_IN, &event.to_string(), now.at)?;
+            return Ok(false);
+        }
+        let found = store::find(tx, id)?.ok_or(&rules::NOT_FOUND)?;
+        if found.cancelled_at.is_some() {
+            return Err(Error::from(&rules::CANCELLED));
+        }
+        if found.signed_in_at.is_some() { Ok(true) } else { Err((&rules::NOT_TODAY).into()) }
+    });
+    Reply::ok(&SignedIn { appointment_id: id, already: already.await? })
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct StaffListRequest {
+    /// Day of the appointments (非必填); without it the last 30 days and all upcoming.
+    #[serde(default, deserialize_with = "optional")]
+    date: Option<Day>,
+}
+
+/// An appointment as staff see it.
+#[derive(Serialize, ToSchema)]
+pub struct StaffListed {
+    /// Day (日期).
+    pub day: String,
+    /// Hour (小时).
+    pub hour: i64,
+    /// Minute (分钟).
+    pub minute: i64,
+    /// Who booked (微信 openid).
+    pub open_id: String,
+    /// Name (姓名).
+    pub name: String,
+    /// Mobile number (手机号).
+    pub phone_num: String,
+    /// 0: normal (正常), 1: cancelled (已经取消).
+    pub status: i64,
+    /// Appointment id (预约编号).
+    pub appointment_id: i64,
+    /// `YYYY-MM-DD HH:MM:SS`; "" before sign-in (签到时间).
+    pub signed_in_at: String,
+}
+
+impl StaffListed {
+    #[must_use]
+    pub fn new(appointment: Appointment, zone: &jiff::tz::TimeZone) -> Self {
+        Self {
+            day: appointment.day,
+            hour: appointment.hour,
+            minute: appointment.minute,
+            open_id: appointment.open_id,
+            name: appointment.name,
+            phone_num: appointment.phone_num,
+            status: i64::from(appointment.cancelled_at.is_some()),
+            appointment_id: appointment.id,
+            signed_in_at: appointment.signed_in_at.map(|at| text(local(zone, at))).unwrap_or_default(),
+        }
+    }
+}
+
+/// All appointments (管理系统预约列表), the latest slot first.
+#[utoipa::path(post, path = "/admin/appointment/list", tag = "slots", request_body = StaffListRequest,
+    responses((status = 200, body = SlotsReply<Vec<StaffListed>>)))]
+pub async fn staff_list(State(app): State<App>, caller: Caller, input: Input<StaffListRequest>) -> Outcome {
+    list_for_staff(&app, &caller, input.value.date, false).await
+}
+
+/// The signed-in appointments (管理系统签到列表), the latest slot first.
+#[utoipa::path(post, path = "/admin/signin-appointment/list", tag = "slots", request_body = StaffListRequest,
+    responses((status = 200, body = SlotsReply<Vec<StaffListed>>)))]
+pub async fn staff_sign_in_list(
+    State(app): State<App>,
+    caller: Caller,
+    input: Input<StaffListRequest>,
+) -> Outcome {
+    list_for_staff(&app, &caller, input.value.date, true).await
+}
+
+async fn list_for_staff(app: &App, caller: &Caller, date: Option<Day>, only_signed_in: bool) -> Outcome {
+    caller.may_see_all()?;
+    let now = app.clock.now();
+    let midnight = |day: Date| instant(now.zone(), day.at(0, 0, 0, 0));
+    let range = match date {
+        Some(Day(day)) => (midnight(day), midnight(day.tomorrow().unwrap_or(Date::MAX))),
+        None => (now.at - STAFF_LIST_PAST, Millis::MAX),
+    };
+    let list = app.db.read("slots.staff_list", move |tx| {
+        store::list_between(tx, range, only_signed_in, LONGEST_STAFF_LIST)
+    });
+    let zone = app.clock.zone();
+    Reply::ok(&list.await?.into_iter().map(|found| StaffListed::new(found, zone)).collect::<Vec<_>>())
+}

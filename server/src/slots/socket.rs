@@ -1,0 +1,141 @@
+//! `/ws/signin-notify`: tells every connected screen of every sign-in, on every node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde::Deserialize;
+use tokio::sync::broadcast;
+use tokio::time::{Instant, interval_at, timeout};
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::http::access::Caller;
+use crate::http::extract::Query;
+use crate::http::fields::{IntIn, optional};
+use crate::live::{self, Event};
+use crate::slots::routes::SIGN_IN;
+
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// A client that takes longer to accept a frame, or to answer a ping, is closed.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Clients send nothing but control frames.
+const LARGEST_MESSAGE: usize = 4 << 10;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Replay {
+    /// First send what came after this event id (0: all), up to 24 h back; events then carry an `event_id`.
+    #[serde(default, deserialize_with = "optional")]
+    after: Option<IntIn<0, { i64::MAX }>>,
+}
+
+/// Sign-ins as they happen (签到通知), as WebSocket text frames.
+#[utoipa::path(get, path = "/ws/signin-notify", tag = "slots", params(Replay),
+    responses((status = 101, description = "Switching to WebSocket; text frames `{\"appointment_id\":123,\"event_type\":\"1\"}`")))]
+pub async fn sign_in_notify(
+    State(app): State<App>,
+    caller: Caller,
+    Query(replay): Query<Replay>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Error> {
+    caller.may_watch_sign_ins()?;
+    let upgrade = upgrade.map_err(|_| Error::upgrade_required())?;
+    let after = replay.after.map(|after| after.0);
+    let upgrade = upgrade.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE);
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let client = Client { after, last: 0 };
+        if let Err(end) = client.serve(&app, socket).await {
+            tracing::debug!(?end, "a sign-in screen left");
+        }
+    }))
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+enum End {
+    ClosedByClient,
+    TooSlow,
+    Unavailable,
+}
+
+struct Client {
+    after: Option<i64>,
+    /// The newest event this client has been sent.
+    last: i64,
+}
+
+type Sender = futures_util::stream::SplitSink<WebSocket, Message>;
+
+impl Client {
+    async fn serve(mut self, app: &App, socket: WebSocket) -> Result<(), End> {
+        // Listening begins before the replay is read, so that nothing falls between the two.
+        let mut events = app.live.subscribe();
+        let (mut sender, mut receiver) = socket.split();
+        self.replay(app, &mut sender).await?;
+        let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        let mut waits_for_pong = false;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Ok(event) => self.forward(&mut sender, &event).await?,
+                    Err(broadcast::error::RecvError::Lagged(_)) => return Err(End::TooSlow),
+                    Err(broadcast::error::RecvError::Closed) => return Err(End::Unavailable),
+                },
+                message = receiver.next() => match message {
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::ClosedByClient),
+                    Some(Ok(_)) => waits_for_pong = false,
+                },
+                _ = ping.tick() => {
+                    if waits_for_pong {
+                        return Err(End::TooSlow);
+                    }
+                    waits_for_pong = true;
+                    send(&mut sender, Message::Ping(axum::body::Bytes::new())).await?;
+                }
+            }
+        }
+    }
+
+    async fn replay(&mut self, app: &App, sender: &mut Sender) -> Result<(), End> {
+        let Some(mut after) = self.after else { return Ok(()) };
+        let at = app.clock.now().at;
+        loop {
+            let missed = live::missed(app, SIGN_IN, after, at).await.map_err(|_| End::Unavailable)?;
+            let Some(newest) = missed.last().map(|event| event.id) else { return Ok(()) };
+            for event in missed {
+                self.forward(sender, &Arc::new(event)).await?;
+            }
+            after = newest;
+        }
+    }
+
+    async fn forward(&mut self, sender: &mut Sender, event: &Event) -> Result<(), End> {
+        if event.kind != SIGN_IN || event.id <= self.last {
+            return Ok(());
+        }
+        self.last = event.id;
+        send(sender, Message::Text(self.frame(event).into())).await
+    }
+
+    /// The document's frame; clients that ask for replays get the id to ask with next time.
+    fn frame(&self, event: &Event) -> String {
+        match (self.after, event.body.strip_suffix('}')) {
+            (Some(_), Some(body)) => format!("{body},\"event_id\":{}}}", event.id),
+            _ => event.body.clone(),
+        }
+    }
+}
+
+async fn send(sender: &mut Sender, message: Message) -> Result<(), End> {
+    match timeout(PATIENCE, sender.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(End::ClosedByClient),
+        Err(_) => Err(End::TooSlow),
+    }
+}

@@ -1,0 +1,336 @@
+//! The rows of slots.
+
+use jiff::civil::Date;
+use yuyue_db::{Row, Tx, params, sql};
+
+use crate::clock::{DAY, Millis, Now};
+use crate::error::Error;
+use crate::slots::rules::{SlotView, View};
+use crate::slots::schedule::{NewSlot, Schedule};
+
+type Result<T> = std::result::Result<T, Error>;
+
+fn parse_day(text: &str) -> Result<Date> {
+    text.parse().map_err(|_| Error::internal(format!("a stored day is no day: {text}")))
+}
+
+pub fn schedule(tx: &mut Tx<'_>) -> Result<Schedule> {
+    let body: String =
+        tx.query_one(sql!("SELECT body FROM slot_schedule WHERE id = 1"), &[], |row| row.get("body"))?;
+    serde_json::from_str(&body).map_err(|error| Error::internal(format!("the stored schedule: {error}")))
+}
+
+fn body(schedule: &Schedule) -> Result<String> {
+    serde_json::to_string(schedule).map_err(|error| Error::internal(error.to_string()))
+}
+
+/// Stores `schedule` if there is none yet.
+pub fn ensure_schedule(tx: &mut Tx<'_>, schedule: &Schedule) -> Result<()> {
+    let insert = sql!(
+        "INSERT INTO slot_schedule (id, body, days_ahead, min_notice_minutes, ready_until)
+         VALUES (1, $1, $2, $3, '') ON CONFLICT (id) DO NOTHING"
+    );
+    tx.execute(insert, params![&body(schedule)?, schedule.days_ahead, schedule.min_notice_minutes])?;
+    Ok(())
+}
+
+pub fn save_schedule(tx: &mut Tx<'_>, schedule: &Schedule) -> Result<()> {
+    let update = sql!(
+        "UPDATE slot_schedule SET body = $1, days_ahead = $2, min_notice_minutes = $3, ready_until = '' WHERE id = 1"
+    );
+    tx.execute(update, params![&body(schedule)?, schedule.days_ahead, schedule.min_notice_minutes])?;
+    Ok(())
+}
+
+/// The last day whose slots are laid out.
+pub fn ready_until(tx: &mut Tx<'_>) -> Result<Option<Date>> {
+    let find = sql!("SELECT ready_until FROM slot_schedule WHERE id = 1");
+    let text: String = tx.query_one(find, &[], |row| row.get("ready_until"))?;
+    if text.is_empty() { Ok(None) } else { parse_day(&text).map(Some) }
+}
+
+pub fn set_ready_until(tx: &mut Tx<'_>, day: Date) -> Result<()> {
+    let update = sql!("UPDATE slot_schedule SET ready_until = $1 WHERE id = 1 AND ready_until < $1");
+    tx.execute(update, params![&day.to_string()])?;
+    Ok(())
+}
+
+pub fn delete_slots_from(tx: &mut Tx<'_>, day: Date) -> Result<()> {
+    tx.execute(sql!("DELETE FROM slot WHERE day >= $1"), params![&day.to_string()])?;
+    Ok(())
+}
+
+/// Forgets slots that have long passed; their appointments stay.
+pub fn clean_up(tx: &mut Tx<'_>, now: &Now) -> Result<()> {
+    tx.execute(sql!("DELETE FROM slot WHERE starts_at < $1"), params![now.at - 2 * DAY])?;
+    Ok(())
+}
+
+/// Start and end of the appointments between two instants that are not cancelled.
+pub fn booked_between(tx: &mut Tx<'_>, from: Millis, to: Millis) -> Result<Vec<(Millis, Millis)>> {
+    // No appointment is longer than a day, which lets the index on starts_at do the work.
+    let find = sql!(
+        "SELECT starts_at, ends_at FROM appointment
+         WHERE starts_at > $1 AND starts_at < $2 AND ends_at > $3 AND cancelled_at IS NULL"
+    );
+    Ok(tx.query(find, params![from - DAY - 1, to, from], |row| {
+        Ok((row.get("starts_at")?, row.get("ends_at")?))
+    })?)
+}
+
+pub fn insert_slot(tx: &mut Tx<'_>, slot: &NewSlot, taken: i64) -> Result<()> {
+    let insert = sql!(
+        "INSERT INTO slot (day, hour, minute, starts_at, ends_at, capacity, taken)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (day, hour, minute) DO NOTHING"
+    );
+    let day = slot.day.to_string();
+    let values = params![&day, slot.hour, slot.minute, slot.starts_at, slot.ends_at, slot.capacity, taken];
+    tx.execute(insert, values)?;
+    Ok(())
+}
+
+/// The days from `today` on with a slot that can be booked at `at`.
+pub fn free_days(tx: &mut Tx<'_>, today: Date, at: Millis) -> Result<Vec<String>> {
+    let list = sql!(
+        "SELECT d.day FROM (SELECT DISTINCT day FROM slot WHERE day >= $1) d
+         WHERE EXISTS (SELECT 1 FROM slot s, slot_schedule c
+                       WHERE s.day = d.day AND s.taken < s.capacity AND s.starts_at > $2
+                         AND s.starts_at >= $2 + c.min_notice_minutes * 60000)
+         ORDER BY d.day"
+    );
+    Ok(tx.query(list, params![&today.to_string(), at], |row| row.get("day"))?)
+}
+
+/// Whether a slot's hour or minute can be booked.
+pub struct Availability {
+    pub hour: i64,
+    pub minute: i64,
+    pub is_free: bool,
+}
+
+/// Every slot of a day (of one hour of it), in order.
+pub fn day_slots(tx: &mut Tx<'_>, day: Date, hour: Option<i64>, at: Millis) -> Result<Vec<Availability>> {
+    let list = sql!(
+        "SELECT s.hour, s.minute,
+                (s.taken < s.capacity AND s.starts_at > $3 AND s.starts_at >= $3 + c.min_notice_minutes * 60000) AS is_free
+         FROM slot s, slot_schedule c
+         WHERE s.day = $1 AND (CAST($2 AS BIGINT) IS NULL OR s.hour = $2) ORDER BY s.hour, s.minute"
+    );
+    let availability = |row: &Row<'_>| {
+        Ok(Availability { hour: row.get("hour")?, minute: row.get("minute")?, is_free: row.get("is_free")? })
+    };
+    Ok(tx.query(list, params![&day.to_string(), hour, at], availability)?)
+}
+
+/// A place in the calendar.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub day: Date,
+    pub hour: i64,
+    pub minute: i64,
+}
+
+/// All that a booking of `place` by `open_id` is judged by, in one statement.
+pub fn view(tx: &mut Tx<'_>, place: Place, open_id: &str, today: Date) -> Result<View> {
+    let find = sql!(
+        "SELECT c.days_ahead, c.min_notice_minutes, s.starts_at,
+                EXISTS (SELECT 1 FROM slot d WHERE d.day = $1) AS day_is_open,
+                (s.taken >= s.capacity) AS is_full,
+                EXISTS (SELECT 1 FROM appointment a WHERE a.open_id = $4 AND a.starts_at = s.starts_at
+                                                      AND a.cancelled_at IS NULL) AS is_mine
+         FROM slot_schedule c LEFT JOIN slot s ON s.day = $1 AND s.hour = $2 AND s.minute = $3
+         WHERE c.id = 1"
+    );
+    let day = place.day.to_string();
+    let view = tx.query_one(find, params![&day, place.hour, place.minute, open_id], |row| {
+        let slot = match row.get::<Option<Millis>>("starts_at")? {
+            Some(starts_at) => {
+                Some(SlotView { starts_at, is_full: row.get("is_full")?, is_mine: row.get("is_mine")? })
+            }
+            None => None,
+        };
+        let days_ahead = row.get::<i64>("days_ahead")?;
+        Ok(View {
+            last_day: today.checked_add(jiff::Span::new().days(days_ahead)).unwrap_or(Date::MAX),
+            min_notice_minutes: row.get("min_notice_minutes")?,
+            day_is_open: row.get("day_is_open")?,
+            slot,
+        })
+    });
+    Ok(view?)
+}
+
+/// Waits until no other booking of `open_id` is under way.
+pub fn lock_booker(tx: &mut Tx<'_>, open_id: &str) -> Result<()> {
+    let upsert = sql!(
+        "INSERT INTO booker (open_id, bookings) VALUES ($1, 1)
+         ON CONFLICT (open_id) DO UPDATE SET bookings = booker.bookings + 1"
+    );
+    tx.execute(upsert, params![open_id])?;
+    Ok(())
+}
+
+/// The guard against overselling: takes one place of a slot if there is one, and gives its times.
+pub fn take_place(tx: &mut Tx<'_>, place: Place, at: Millis) -> Result<Option<(Millis, Millis)>> {
+    let update = sql!(
+        "UPDATE slot SET taken = taken + 1
+         WHERE day = $1 AND hour = $2 AND minute = $3 AND taken < capacity AND starts_at > $4
+           AND starts_at >= $4 + (SELECT min_notice_minutes FROM slot_schedule WHERE id = 1) * 60000
+         RETURNING starts_at, ends_at"
+    );
+    let day = place.day.to_string();
+    let values = params![&day, place.hour, place.minute, at];
+    Ok(tx.query_opt(update, values, |row| Ok((row.get("starts_at")?, row.get("ends_at")?)))?)
+}
+
+/// Gives back a place of every slot that `starts_at..ends_at` overlaps.
+pub fn give_back(tx: &mut Tx<'_>, starts_at: Millis, ends_at: Millis) -> Result<()> {
+    let update = sql!(
+        "UPDATE slot SET taken = taken - 1 WHERE starts_at > $1 AND starts_at < $2 AND ends_at > $3 AND taken > 0"
+    );
+    tx.execute(update, params![starts_at - DAY - 1, ends_at, starts_at])?;
+    Ok(())
+}
+
+/// An appointment to be made.
+#[derive(Clone, Debug)]
+pub struct NewAppointment {
+    pub place: Place,
+    pub open_id: String,
+    pub name: String,
+    pub phone_num: String,
+}
+
+/// Inserts the appointment unless its holder has it already or holds `most` upcoming ones.
+pub fn insert_appointment(
+    tx: &mut Tx<'_>,
+    new: &NewAppointment,
+    (starts_at, ends_at): (Millis, Millis),
+    most: u32,
+    at: Millis,
+) -> Result<Option<i64>> {
+    let insert = sql!(
+        "INSERT INTO appointment (day, hour, minute, starts_at, ends_at, open_id, name, phone_num, created_at)
+         SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT),
+                CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS TEXT), CAST($9 AS BIGINT)
+         WHERE (SELECT count(*) FROM appointment WHERE open_id = $6 AND starts_at > $9 AND cancelled_at IS NULL
+                                                   AND signed_in_at IS NULL) < $10
+         ON CONFLICT (open_id, starts_at) WHERE cancelled_at IS NULL DO NOTHING RETURNING id"
+    );
+    let day = new.place.day.to_string();
+    let values = params![
+        &day,
+        new.place.hour,
+        new.place.minute,
+        starts_at,
+        ends_at,
+        &new.open_id,
+        &new.name,
+        &new.phone_num,
+        at,
+        most
+    ];
+    Ok(tx.query_opt(insert, values, |row| row.get("id"))?)
+}
+
+/// An appointment (预约).
+#[derive(Clone, Debug)]
+pub struct Appointment {
+    pub id: i64,
+    pub day: String,
+    pub hour: i64,
+    pub minute: i64,
+    pub starts_at: Millis,
+    pub ends_at: Millis,
+    pub open_id: String,
+    pub name: String,
+    pub phone_num: String,
+    pub cancelled_at: Option<Millis>,
+    pub signed_in_at: Option<Millis>,
+}
+
+impl Appointment {
+    /// `2021-10-23 10:00:00`
+    #[must_use]
+    pub fn datetime(&self) -> String {
+        format!("{} {:02}:{:02}:00", self.day, self.hour, self.minute)
+    }
+}
+
+fn appointment(row: &Row<'_>) -> yuyue_db::Result<Appointment> {
+    Ok(Appointment {
+        id: row.get("id")?,
+        day: row.get("day")?,
+        hour: row.get("hour")?,
+        minute: row.get("minute")?,
+        starts_at: row.get("starts_at")?,
+        ends_at: row.get("ends_at")?,
+        open_id: row.get("open_id")?,
+        name: row.get("name")?,
+        phone_num: row.get("phone_num")?,
+        cancelled_at: row.get("cancelled_at")?,
+        signed_in_at: row.get("signed_in_at")?,
+    })
+}
+
+macro_rules! select_appointment {
+    ($rest:literal) => {
+        sql!(concat!(
+            "SELECT id, day, hour, minute, starts_at, ends_at, open_id, name, phone_num, cancelled_at, signed_in_at ",
+            "FROM appointment ",
+            $rest
+        ))
+    };
+}
+
+pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Appointment>> {
+    Ok(tx.query_opt(select_appointment!("WHERE id = $1"), params![id], appointment)?)
+}
+
+/// The appointments of `open_id` that are not cancelled, the latest slot first.
+pub fn list_of(tx: &mut Tx<'_>, open_id: &str, most: i64) -> Result<Vec<Appointment>> {
+    let list = select_appointment!(
+        "WHERE open_id = $1 AND cancelled_at IS NULL ORDER BY starts_at DESC, id DESC LIMIT $2"
+    );
+    Ok(tx.query(list, params![open_id, most], appointment)?)
+}
+
+/// All appointments that start between two instants, in order; only signed-in ones if so asked.
+pub fn list_between(
+    tx: &mut Tx<'_>,
+    (from, to): (Millis, Millis),
+    only_signed_in: bool,
+    most: i64,
+) -> Result<Vec<Appointment>> {
+    let list = select_appointment!(
+        "WHERE starts_at >= $1 AND starts_at < $2 AND ($3 = FALSE OR signed_in_at IS NOT NULL)
+         ORDER BY starts_at DESC, id DESC LIMIT $4"
+    );
+    Ok(tx.query(list, params![from, to, only_signed_in, most], appointment)?)
+}
+
+/// Cancels if it is neither cancelled nor signed in, and gives its times. `open_id` must hold it.
+pub fn cancel(
+    tx: &mut Tx<'_>,
+    id: i64,
+    open_id: Option<&str>,
+    at: Millis,
+) -> Result<Option<(Millis, Millis)>> {
+    let update = sql!(
+        "UPDATE appointment SET cancelled_at = $3
+         WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR open_id = $2) AND cancelled_at IS NULL AND signed_in_at IS NULL
+         RETURNING starts_at, ends_at"
+    );
+    Ok(tx.query_opt(update, params![id, open_id, at], |row| {
+        Ok((row.get("starts_at")?, row.get("ends_at")?))
+    })?)
+}
+
+/// Signs in if it is neither cancelled nor signed in (and on `day`, if given); whether it did.
+pub fn sign_in(tx: &mut Tx<'_>, id: i64, day: Option<&str>, at: Millis) -> Result<bool> {
+    let update = sql!(
+        "UPDATE appointment SET signed_in_at = $3
+         WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR day = $2) AND cancelled_at IS NULL AND signed_in_at IS NULL"
+    );
+    Ok(tx.execute(update, params![id, day, at])? == 1)
+}
