@@ -156,9 +156,9 @@ fn start_log(config: &Config) -> Outcome {
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if is_text {
-        log.init()
+        log.init();
     } else {
-        log.json().flatten_event(true).init()
+        log.json().flatten_event(true).init();
     }
     Ok(())
 }

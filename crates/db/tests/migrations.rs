@@ -140,11 +140,11 @@ async fn the_file_is_copied_before_it_is_migrated(db: TestDb) {
     let path = file(&db);
     db.write("add slot", |tx| add_slot(tx, 1, 10)).await.unwrap();
     db.write("book", |tx| book(tx, 1, 1)).await.unwrap();
-    assert_eq!(copies(&path), [PathBuf::new(); 0], "a new file needs no copy");
+    assert!(copies(&path).is_empty(), "a new file needs no copy");
     drop(open(&db.engine, &with(SECOND)).unwrap());
 
     let copy = path.with_extension("v1.bak");
-    assert_eq!(copies(&path), [copy.clone()]);
+    assert_eq!(copies(&path), std::slice::from_ref(&copy));
     assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let old = open(&Engine::Sqlite(copy), SCHEMA).unwrap();
     assert_eq!(old.read("bookings", bookings).await.unwrap(), [1]);

@@ -74,7 +74,6 @@ fn operation() -> Router<App> {
 }
 
 /// The routes with their documentation.
-#[must_use]
 pub fn documented() -> (Router<App>, utoipa::openapi::OpenApi) {
     let mut api = openapi::base();
     let mut router = Router::new();
@@ -97,7 +96,6 @@ pub fn documented() -> (Router<App>, utoipa::openapi::OpenApi) {
 }
 
 /// The whole service.
-#[must_use]
 pub fn build(app: &App) -> Router {
     let (products, _) = documented();
     let own = |request: Request, next: Next| envelope::apply(Product::Own, request, next);

@@ -176,7 +176,7 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         if let Self::Server { admin, made } = self {
-            for name in made.lock().unwrap().drain(..) {
+            for name in made.get_mut().unwrap().drain(..) {
                 administer(&Engine::Postgres(admin.clone()), &format!("DROP DATABASE {name} WITH (FORCE)"));
             }
         }
