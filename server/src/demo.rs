@@ -1,5 +1,7 @@
 //! The demo: simulators of the outside world in this process, data to try, and `/demo` endpoints.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,9 +22,10 @@ use crate::staff::{self, Role};
 const LOGIN_TEMPLATE: &str = "SMS_100000001";
 const VOICE_TEMPLATE: &str = "TTS_100000001";
 
-/// The simulators of a demo (or test).
+/// The simulators of a demo (or test); they run until the last clone is dropped.
+#[derive(Clone)]
 pub struct Demo {
-    pub sms: SmsSimulator,
+    pub sms: Arc<SmsSimulator>,
 }
 
 impl Demo {
@@ -50,7 +53,7 @@ impl Demo {
         config.sms.voice_template = VOICE_TEMPLATE.into();
         config.members.codes_per_address_per_hour = 0;
         config.slots.sign_in = SignIn::Any;
-        Ok(Self { sms })
+        Ok(Self { sms: Arc::new(sms) })
     }
 }
 

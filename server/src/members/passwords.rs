@@ -4,7 +4,16 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Argon2, PasswordHash};
 
 use crate::app::App;
+use crate::clock::{MINUTE, Millis};
 use crate::error::Error;
+use crate::http::limits;
+
+/// Wrong passwords within [`GUESS_WINDOW`] after which an account is locked.
+const GUESSES: u32 = 10;
+pub const GUESS_WINDOW: Millis = 15 * MINUTE;
+/// A hash as [`hash`] makes them, of a password that nobody has.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
+                      AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Hashes `password` with a fresh salt.
 ///
@@ -18,11 +27,47 @@ pub async fn hash(app: &App, password: String) -> Result<String, Error> {
     hashed.await?.map_err(|error| Error::internal(error.to_string()))
 }
 
-/// Whether `password` is the one that was hashed.
+/// How a guess at a password ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guess {
+    Right,
+    Wrong,
+    /// Not even looked at: there were too many wrong ones.
+    Locked {
+        /// In seconds.
+        retry_after: u32,
+    },
+}
+
+/// Verifies a password under the rule against guessing; `name` is whose it is. The guess is counted
+/// before it is verified, so that many at once cannot pass. Without a stored hash it is wrong, and
+/// takes as long to be so.
 ///
 /// # Errors
-/// When the stored hash cannot be read, which is a fault of the server.
-pub async fn verify(app: &App, password: String, stored: String) -> Result<bool, Error> {
+/// When the database refuses or a stored hash cannot be read.
+pub async fn guess(
+    app: &App,
+    name: &str,
+    password: String,
+    stored: Option<String>,
+    at: Millis,
+) -> Result<Guess, Error> {
+    let counted = name.to_owned();
+    let count = app.db.write("passwords.count", move |tx| limits::count(tx, &counted, at, GUESS_WINDOW)).await?;
+    if count.count > GUESSES {
+        return Ok(Guess::Locked { retry_after: count.retry_after(at) });
+    }
+    let is_known = stored.is_some();
+    if !verify(app, password, stored.unwrap_or_else(|| NOBODY.to_owned())).await? || !is_known {
+        return Ok(Guess::Wrong);
+    }
+    let cleared = name.to_owned();
+    app.db.write("passwords.clear", move |tx| limits::clear(tx, &cleared)).await?;
+    Ok(Guess::Right)
+}
+
+/// Whether `password` is the one that was hashed.
+async fn verify(app: &App, password: String, stored: String) -> Result<bool, Error> {
     on_a_hashing_thread(app, move || {
         let hash = PasswordHash::new(&stored).map_err(|error| Error::internal(error.to_string()))?;
         Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
@@ -38,4 +83,19 @@ async fn on_a_hashing_thread<T: Send + 'static>(
     let result = tokio::task::spawn_blocking(run).await;
     drop(permit);
     result.map_err(|error| Error::internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guess_at_nobody_costs_what_a_guess_at_somebody_does() {
+        let somebody = Argon2::default().hash_password_with_salt(b"secret", &[7; 16]).unwrap().to_string();
+        let cost = |hash: &str| hash.rsplitn(3, '$').nth(2).map(str::to_owned).unwrap();
+        let length = |hash: &str| hash.len();
+        assert_eq!(cost(NOBODY), cost(&somebody));
+        assert_eq!(length(NOBODY), length(&somebody));
+        assert!(PasswordHash::new(NOBODY).is_ok());
+    }
 }

@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use yuyue_db::{Lock, Tx};
 
 use crate::app::App;
-use crate::clock::{Millis, Now};
+use crate::clock::Now;
 use crate::error::Error;
 use crate::locks;
 use schedule::Schedule;
@@ -73,10 +73,15 @@ fn lay_out(tx: &mut Tx<'_>, schedule: &Schedule, first: Date, now: &Now) -> Resu
         (Some(first), Some(last)) => store::booked_between(tx, first.starts_at, last.ends_at)?,
         _ => Vec::new(),
     };
-    for slot in &slots {
-        let overlaps =
-            |(starts_at, ends_at): &&(Millis, Millis)| *starts_at < slot.ends_at && *ends_at > slot.starts_at;
-        let taken = i64::try_from(booked.iter().filter(overlaps).count()).unwrap_or(i64::MAX);
+    let mut taken = vec![0; slots.len()];
+    for booking in booked {
+        let first = slots.partition_point(|slot| slot.ends_at <= booking.starts_at);
+        let after = slots.partition_point(|slot| slot.starts_at < booking.ends_at);
+        for count in taken.get_mut(first..after).unwrap_or_default() {
+            *count += booking.holders;
+        }
+    }
+    for (slot, taken) in slots.iter().zip(taken) {
         store::insert_slot(tx, slot, taken)?;
     }
     store::set_ready_until(tx, last)

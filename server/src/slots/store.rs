@@ -66,16 +66,29 @@ pub fn clean_up(tx: &mut Tx<'_>, now: &Now) -> Result<()> {
     Ok(())
 }
 
-/// Start and end of the appointments between two instants that are not cancelled.
-pub fn booked_between(tx: &mut Tx<'_>, from: Millis, to: Millis) -> Result<Vec<(Millis, Millis)>> {
+/// How many appointments have the same times.
+pub struct Booked {
+    pub starts_at: Millis,
+    pub ends_at: Millis,
+    pub holders: i64,
+}
+
+/// The appointments that overlap `from..to` and are not cancelled.
+pub fn booked_between(tx: &mut Tx<'_>, from: Millis, to: Millis) -> Result<Vec<Booked>> {
     // No appointment is longer than a day, which lets the index on starts_at do the work.
     let find = sql!(
-        "SELECT starts_at, ends_at FROM appointment
-         WHERE starts_at > $1 AND starts_at < $2 AND ends_at > $3 AND cancelled_at IS NULL"
+        "SELECT starts_at, ends_at, count(*) AS holders FROM appointment
+         WHERE starts_at > $1 AND starts_at < $2 AND ends_at > $3 AND cancelled_at IS NULL
+         GROUP BY starts_at, ends_at ORDER BY starts_at, ends_at"
     );
-    Ok(tx.query(find, params![from - DAY - 1, to, from], |row| {
-        Ok((row.get("starts_at")?, row.get("ends_at")?))
-    })?)
+    let booked = |row: &Row<'_>| {
+        Ok(Booked {
+            starts_at: row.get("starts_at")?,
+            ends_at: row.get("ends_at")?,
+            holders: row.get("holders")?,
+        })
+    };
+    Ok(tx.query(find, params![from - DAY - 1, to, from], booked)?)
 }
 
 pub fn insert_slot(tx: &mut Tx<'_>, slot: &NewSlot, taken: i64) -> Result<()> {

@@ -8,12 +8,10 @@ use crate::staff::{Credential, Device, DeviceKind, Role, StaffMember};
 
 type Result<T> = std::result::Result<T, Error>;
 
-fn role(row: &Row<'_>) -> yuyue_db::Result<Role> {
-    let text: String = row.get("role")?;
-    Role::parse(&text).ok_or_else(|| yuyue_db::Error::Column {
-        column: "role".into(),
-        reason: format!("unknown role {text}"),
-    })
+fn word<T>(row: &Row<'_>, column: &str, parse: fn(&str) -> Option<T>) -> yuyue_db::Result<T> {
+    let text: String = row.get(column)?;
+    let unknown = || yuyue_db::Error::Column { column: column.into(), reason: format!("unknown word {text}") };
+    parse(&text).ok_or_else(unknown)
 }
 
 /// Sessions and API keys share one look-up: a request's token may be either.
@@ -29,7 +27,7 @@ pub fn staff_of_token(tx: &mut Tx<'_>, token_hash: &str, at: Millis) -> Result<O
         Ok(StaffMember {
             id: row.get("id")?,
             username: row.get("username")?,
-            role: role(row)?,
+            role: word(row, "role", Role::parse)?,
             credential,
             token_hash: token_hash.to_owned(),
         })
@@ -43,12 +41,7 @@ pub fn device_of_key(tx: &mut Tx<'_>, key_hash: &str) -> Result<Option<Device>> 
 }
 
 fn device(row: &Row<'_>) -> yuyue_db::Result<Device> {
-    let kind: String = row.get("kind")?;
-    let kind = DeviceKind::parse(&kind).ok_or_else(|| yuyue_db::Error::Column {
-        column: "kind".into(),
-        reason: format!("unknown kind {kind}"),
-    })?;
-    Ok(Device { id: row.get("id")?, name: row.get("name")?, kind })
+    Ok(Device { id: row.get("id")?, name: row.get("name")?, kind: word(row, "kind", DeviceKind::parse)? })
 }
 
 /// Adds a member of staff; `None` when the username is taken.
