@@ -63,9 +63,7 @@ macro_rules! choice_field {
         }
 
         impl $crate::http::fields::Field for $kind {
-            fn parse(
-                value: $crate::http::fields::Scalar,
-            ) -> Result<Self, $crate::http::fields::Expected> {
+            fn parse(value: $crate::http::fields::Scalar) -> Result<Self, $crate::http::fields::Expected> {
                 $crate::http::choice::choose(value)
             }
 
@@ -106,7 +104,10 @@ pub fn optional_truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::Null => Ok(None),
         serde_json::Value::Bool(truth) => Ok(Some(truth)),
-        _ => Err(D::Error::custom(Expected { zh: "应为 true 或 false".into(), en: "expected true or false".into() })),
+        _ => Err(D::Error::custom(Expected {
+            zh: "应为 true 或 false".into(),
+            en: "expected true or false".into(),
+        })),
     }
 }
 

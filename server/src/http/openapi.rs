@@ -79,7 +79,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 /// The whole document.
 #[must_use]
 pub fn api() -> OpenApi {
-    router::documented().1
+    router::document()
 }
 
 pub(crate) async fn document() -> Json<OpenApi> {

@@ -15,7 +15,11 @@ use crate::error::Error;
 use crate::http::choice::{Choice, choice_field};
 use crate::ids::fingerprint;
 
-pub use store::clean_up;
+pub use routes::{Brand, PointChange, Profile, Shop};
+pub use store::{
+    Account, PointEntry, account_by_id, accounts, brand_by_id, brands, clean_up, insert_brand, insert_shop,
+    insert_test, lock_account, shop_by_id, shops,
+};
 
 /// A logged-in member.
 #[derive(Clone, Debug)]

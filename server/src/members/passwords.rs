@@ -2,6 +2,7 @@
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Argon2, PasswordHash};
+use tokio::sync::SemaphorePermit;
 
 use crate::app::App;
 use crate::clock::{MINUTE, Millis};
@@ -10,7 +11,7 @@ use crate::http::limits;
 
 /// Wrong passwords within [`GUESS_WINDOW`] after which an account is locked.
 const GUESSES: u32 = 10;
-pub const GUESS_WINDOW: Millis = 15 * MINUTE;
+const GUESS_WINDOW: Millis = 15 * MINUTE;
 /// A hash as [`hash`] makes them, of a password that nobody has.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -21,10 +22,13 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
 /// When hashing fails, which is a fault of the server.
 pub async fn hash(app: &App, password: String) -> Result<String, Error> {
     let salt: [u8; 16] = app.ids.bytes();
-    let hashed = on_a_hashing_thread(app, move || {
+    let turn = turn(app).await?;
+    let hashed = on_a_hashing_thread(move || {
         Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string())
     });
-    hashed.await?.map_err(|error| Error::internal(error.to_string()))
+    let hash = hashed.await?.map_err(|error| Error::internal(error.to_string()))?;
+    drop(turn);
+    Ok(hash)
 }
 
 /// How a guess at a password ended.
@@ -52,37 +56,44 @@ pub async fn guess(
     stored: Option<String>,
     at: Millis,
 ) -> Result<Guess, Error> {
-    let counted = name.to_owned();
-    let count = app.db.write("passwords.count", move |tx| limits::count(tx, &counted, at, GUESS_WINDOW)).await?;
+    let (counted, cleared) = (name.to_owned(), name.to_owned());
+    let name = name.to_owned();
+    // A locked account is answered at once and takes no turn from those who wait for one.
+    let so_far = app.db.point("passwords.so_far", move |tx| limits::so_far(tx, &name, at)).await?;
+    if let Some(locked) = so_far.filter(|so_far| so_far.count >= GUESSES) {
+        return Ok(Guess::Locked { retry_after: locked.retry_after(at) });
+    }
+    // Counted when its turn has come, not before: right guesses that wait must lock nobody out.
+    let turn = turn(app).await?;
+    let count =
+        app.db.write("passwords.count", move |tx| limits::count(tx, &counted, at, GUESS_WINDOW)).await?;
     if count.count > GUESSES {
         return Ok(Guess::Locked { retry_after: count.retry_after(at) });
     }
     let is_known = stored.is_some();
-    if !verify(app, password, stored.unwrap_or_else(|| NOBODY.to_owned())).await? || !is_known {
+    let stored = stored.unwrap_or_else(|| NOBODY.to_owned());
+    let is_right = on_a_hashing_thread(move || {
+        let hash = PasswordHash::new(&stored).map_err(|error| Error::internal(error.to_string()))?;
+        Ok::<_, Error>(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+    })
+    .await??;
+    if !is_right || !is_known {
         return Ok(Guess::Wrong);
     }
-    let cleared = name.to_owned();
     app.db.write("passwords.clear", move |tx| limits::clear(tx, &cleared)).await?;
+    drop(turn);
     Ok(Guess::Right)
 }
 
-/// Whether `password` is the one that was hashed.
-async fn verify(app: &App, password: String, stored: String) -> Result<bool, Error> {
-    on_a_hashing_thread(app, move || {
-        let hash = PasswordHash::new(&stored).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
-    })
-    .await?
+/// Hashing is meant to be slow: no more at once than there are cores.
+async fn turn(app: &App) -> Result<SemaphorePermit<'_>, Error> {
+    app.hashing.acquire().await.map_err(|error| Error::internal(error.to_string()))
 }
 
 async fn on_a_hashing_thread<T: Send + 'static>(
-    app: &App,
     run: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
-    let permit = app.hashing.acquire().await.map_err(|error| Error::internal(error.to_string()))?;
-    let result = tokio::task::spawn_blocking(run).await;
-    drop(permit);
-    result.map_err(|error| Error::internal(error.to_string()))
+    tokio::task::spawn_blocking(run).await.map_err(|error| Error::internal(error.to_string()))
 }
 
 #[cfg(test)]

@@ -383,7 +383,8 @@ impl Place {
 }
 
 impl Profile {
-    fn new(account: Account, public_url: &str) -> Self {
+    #[must_use]
+    pub fn new(account: Account, public_url: &str) -> Self {
         let is_absolute = account.avatar.starts_with("http://") || account.avatar.starts_with("https://");
         let url = match account.avatar.as_str() {
             "" => String::new(),
@@ -574,6 +575,12 @@ pub struct Shop {
     pub contact_tel: String,
     /// Whether it is an experience shop (是否体验店): 0 no, 1 yes.
     pub is_exp: i64,
+}
+
+impl From<store::Brand> for Brand {
+    fn from(brand: store::Brand) -> Self {
+        Self { founder_name: brand.founder_name, id: brand.id, name: brand.name }
+    }
 }
 
 impl From<store::Shop> for Shop {

@@ -1,5 +1,11 @@
 //! Staff, their sessions and API keys, and devices: who may use `/admin/v1` and the desk.
 
+pub mod accounts;
+pub mod audit;
+pub mod desk;
+pub mod members;
+pub mod messages;
+pub mod session;
 pub mod store;
 
 use crate::app::App;
@@ -26,7 +32,6 @@ impl Role {
     pub fn may(self, needed: Self) -> bool {
         self >= needed
     }
-
 }
 
 impl Choice for Role {
@@ -146,4 +151,9 @@ pub async fn add(app: &App, username: String, password: String, role: Role) -> R
 
 fn username_taken() -> Error {
     Error::conflict("用户名已存在", "this username is taken")
+}
+
+/// Names the wrong passwords for a username, whether or not it exists.
+fn guesses_at(username: &str) -> String {
+    format!("staff login {username}")
 }

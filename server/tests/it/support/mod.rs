@@ -1,6 +1,7 @@
 //! The whole application in this process: real router, real database, a clock that tests move, and
 //! the demo's simulators as the outside world.
 
+pub mod booking;
 pub mod database;
 pub mod people;
 pub mod rows;
@@ -145,7 +146,7 @@ impl TestApp {
     }
 
     /// Another application over the same database, clock and outside world: a second node, or this
-    /// one after a restart, with the settings changed.
+    /// one after a restart, with the settings changed. Who calls stays the same.
     pub async fn again(&self, configure: impl FnOnce(&mut Config)) -> Self {
         self.again_in(self.mode, configure).await
     }
@@ -154,7 +155,9 @@ impl TestApp {
     pub async fn again_in(&self, mode: Mode, configure: impl FnOnce(&mut Config)) -> Self {
         let mut config = self.config.clone();
         configure(&mut config);
-        Self::node(mode, config, self.clock.clone(), self.demo.clone(), Arc::clone(&self.world)).await
+        let (demo, world) = (self.demo.clone(), Arc::clone(&self.world));
+        let again = Self::node(mode, config, self.clock.clone(), demo, world).await;
+        Self { headers: self.headers.clone(), address: self.address, ..again }
     }
 
     /// The application itself, for what is called beside the wire.

@@ -45,7 +45,9 @@ impl TestApp {
         let (key, at) = (self.ids.token(), self.clock.now().at);
         let hash = fingerprint(&key);
         self.db
-            .write("test", move |tx| staff::store::insert_device(tx, "门口", kind, &hash, at).map_err(Error::from))
+            .write("test", move |tx| {
+                staff::store::insert_device(tx, "门口", kind, &hash, at).map_err(Error::from)
+            })
             .await
             .unwrap();
         self.with("x-device-key", &key)

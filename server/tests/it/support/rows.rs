@@ -37,7 +37,9 @@ impl TestApp {
     pub async fn number(&self, sql: &str) -> i64 {
         let statement = statement(sql);
         self.db
-            .read("test", move |tx| Ok::<_, Error>(tx.query_one(statement, params![], |row| row.get("value"))?))
+            .read("test", move |tx| {
+                Ok::<_, Error>(tx.query_one(statement, params![], |row| row.get("value"))?)
+            })
             .await
             .unwrap()
     }
@@ -66,9 +68,8 @@ impl TestApp {
         }
         let mut sums = BTreeMap::new();
         for (table, columns) in columns {
-            let texts: Vec<String> = (columns.iter())
-                .map(|column| format!("coalesce(CAST({column} AS TEXT), '-')"))
-                .collect();
+            let texts: Vec<String> =
+                (columns.iter()).map(|column| format!("coalesce(CAST({column} AS TEXT), '-')")).collect();
             let row = texts.join(" || '|' || ");
             let rows = self.texts(&format!("SELECT {row} AS value FROM {table} ORDER BY 1")).await;
             let mut hash = DefaultHasher::new();
