@@ -6,5 +6,11 @@
 #[macro_use]
 mod support;
 
+mod access;
+mod house;
+mod idempotency;
+mod live;
 mod members;
+mod outbox;
 mod slots;
+mod staff;

@@ -52,12 +52,27 @@ macro_rules! both {
 macro_rules! only_postgres {
     ($($name:ident),* $(,)?) => {$(
         mod $name {
+            use crate::support::{self, database::Home};
+
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                use crate::support::{self, database::Home};
                 if let Some(home) = Home::postgres() {
                     support::tell(home, support::documented(), super::$name).await;
                 }
+            }
+        }
+    )*};
+}
+
+/// As `both!`, for what is slow and the same on either engine.
+macro_rules! only_sqlite {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use crate::support::{self, database::Home};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                support::tell(Home::sqlite(), support::documented(), super::$name).await;
             }
         }
     )*};
