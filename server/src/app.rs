@@ -41,7 +41,7 @@ pub struct Parts {
     pub live: Live,
     /// Password hashing is meant to be slow: as many at once as there are cores, and fewer than the
     /// wrong guesses that lock an account.
-    pub hashing: Semaphore,
+    pub hashing: Arc<Semaphore>,
     pub slots: crate::slots::Readiness,
     pub metrics: PrometheusHandle,
     /// Simulators, in the demo and in tests.
@@ -87,9 +87,9 @@ impl App {
             secrets,
             sms,
             live: Live::default(),
-            hashing: Semaphore::new(
+            hashing: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(2, usize::from).min(MOST_HASHING),
-            ),
+            )),
             slots: crate::slots::Readiness::default(),
             metrics: metrics_recorder()?,
             demo,

@@ -17,6 +17,7 @@ use crate::http::envelope::Reply;
 use crate::http::extract::{Input, Query};
 use crate::http::fields::{Line, Name, optional};
 use crate::members;
+use crate::passwords;
 use crate::staff::{self, Role};
 
 const LOGIN_TEMPLATE: &str = "SMS_100000001";
@@ -62,7 +63,7 @@ impl Demo {
 /// # Errors
 /// When the database refuses.
 pub async fn seed(app: &App) -> Result<(), Error> {
-    let hash = members::passwords::hash(app, "demo-admin".into()).await?;
+    let hash = passwords::hash(app, "demo-admin".into()).await?;
     let at = app.clock.now().at;
     app.db
         .write("demo.seed", move |tx| {

@@ -24,7 +24,7 @@ pub struct Input<T> {
 impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Error> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
         let (parts, body) = request.into_parts();
         expect_json(&parts)?;
         let body = match Limited::new(body, BODY_LIMIT).collect().await {
@@ -32,7 +32,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
             Err(error) if error.is::<LengthLimitError>() => return Err(Error::body_too_large(BODY_LIMIT)),
             Err(_) => return Err(Error::malformed("请求内容不完整", "the body did not arrive whole")),
         };
-        let once = Once::of(&parts, &body)?;
+        let once = Once::of(&parts, &body, &app.secrets)?;
         Ok(Self { value: parse_json(&body)?, once })
     }
 }

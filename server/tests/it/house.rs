@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::sync::mpsc;
 
 use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -27,7 +27,6 @@ both! {
     a_broken_database_shows_no_internals,
     large_replies_are_compressed,
     other_origins_are_let_in_by_setting_only,
-    the_documentation_loads_nothing_from_elsewhere,
     a_stop_lets_a_request_under_way_finish,
     a_stop_does_not_wait_forever,
 }
@@ -136,7 +135,8 @@ async fn what_is_not_json_is_refused(app: TestApp) {
 
 async fn a_body_has_a_largest_size(app: TestApp) {
     const MIB: usize = 1 << 20;
-    let padded = |size: usize| format!("{:size$}", json!({ "day": "2021-10-01" }).to_string());
+    let day = json!({ "day": "2021-10-01" }).to_string();
+    let padded = |size: usize| format!("{day}{}", " ".repeat(size - day.len()));
     let path = "/v1/avaliable-hours/list";
     app.send(Method::POST, path, padded(MIB)).await.data();
     let answer = app.send(Method::POST, path, padded(MIB + 1)).await.expect(413);
@@ -199,12 +199,14 @@ async fn a_panic_is_a_proper_reply(app: TestApp) {
         return;
     }
     let now = app.clock.now().at;
-    app.clock.advance(i64::MIN - now);
+    app.clock.advance(-now);
+    app.clock.advance(i64::MIN);
     let answer = app.post("/admin/appointment/list", json!({})).await.expect(500);
     let body = answer.json();
     assert_eq!((&body["error_no"], &body["data"]), (&json!(500), &Value::Null));
     assert_eq!(body["error_msg"], "服务器内部错误");
-    app.clock.advance(now - i64::MIN);
+    app.clock.advance(i64::MAX);
+    app.clock.advance(now + 1);
     app.post("/admin/appointment/list", json!({})).await.data();
 }
 
@@ -249,17 +251,6 @@ async fn other_origins_are_let_in_by_setting_only(app: TestApp) {
     let other = preflight(&open, "https://b.example").await;
     assert_eq!(other.header("access-control-allow-origin"), "");
     assert_eq!(other.header("access-control-allow-credentials"), "");
-}
-
-async fn the_documentation_loads_nothing_from_elsewhere(app: TestApp) {
-    let mut page = app.get("/docs/").await;
-    if page.status.is_redirection() {
-        page = app.get(&page.header("location").to_owned()).await;
-    }
-    let html = String::from_utf8(page.expect(200).body.to_vec()).unwrap();
-    for part in html.split(['"', '\'']).filter(|part| part.starts_with("http") || part.starts_with("//")) {
-        panic!("loaded from elsewhere: {part}");
-    }
 }
 
 /// Sends a booking's headers over a real connection and waits until its handler asks for the body.
@@ -347,26 +338,4 @@ async fn the_demo_serves_tells_its_metrics_and_stops_when_told() {
     assert!(told.success());
     let ended = soon("it stops", program.wait()).await.unwrap();
     assert_eq!(ended.code(), Some(0));
-}
-
-/// Names and telephone numbers do not belong in a metric's labels.
-#[tokio::test]
-async fn an_odd_request_line_is_no_danger() {
-    let app = TestApp::start(crate::support::database::Home::sqlite(), yuyue::app::Mode::Documented).await;
-    let served = app.serve().await;
-    for line in [
-        "GET / HTTP/9.9",
-        "\u{0}\u{1}",
-        "POST /v1/sign-in HTTP/1.1\r\nContent-Length: -1",
-        "GET http://x HTTP/1.1",
-    ] {
-        let mut stream = TcpStream::connect(served.address).await.unwrap();
-        stream.write_all(format!("{line}\r\n\r\n").as_bytes()).await.unwrap();
-        let mut reply = Vec::new();
-        let _ = soon("an end", stream.read_to_end(&mut reply)).await;
-        assert!(!String::from_utf8_lossy(&reply).contains(" 500 "), "{line:?}");
-    }
-    let request = Request::get("/healthz").body(Body::empty()).unwrap();
-    app.call(request).await.expect(200);
-    served.stopped().await;
 }

@@ -7,10 +7,15 @@
 mod support;
 
 mod access;
+mod architecture;
+mod bad_input;
+mod database;
 mod house;
 mod idempotency;
 mod live;
 mod members;
+mod openapi;
 mod outbox;
+mod races;
 mod slots;
 mod staff;
