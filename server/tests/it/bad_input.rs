@@ -430,7 +430,7 @@ async fn try_everything(app: TestApp) {
             let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
             TestRunner::new_with_rng(Config { cases: CASES, ..config }, rng)
         };
-        runner.run(&case(operations()), |case| {
+        let outcome = runner.run(&case(operations()), |case| {
             handle.block_on(async {
                 let mut guard = callers.lock().await;
                 let (callers, before) = &mut *guard;
@@ -449,11 +449,10 @@ async fn try_everything(app: TestApp) {
                 }
             });
             Ok(())
-        })
+        });
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
     };
-    if let Err(failure) = tokio::task::spawn_blocking(run).await.unwrap() {
-        panic!("{failure}");
-    }
+    tokio::task::spawn_blocking(run).await.unwrap();
 }
 
 async fn anything_at_all_gets_a_proper_reply(app: TestApp) {

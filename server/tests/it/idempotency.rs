@@ -98,7 +98,7 @@ async fn a_repeated_request_for_a_code_sends_one_message(app: TestApp) {
         once.post("/v1/login/sms_code", other.clone()).await.expect(422).code().1,
         "Request.IdempotencyKeyReused"
     );
-    once.from_address("192.0.2.1").post("/v1/login/sms_code", other).await.expect(200);
+    once.at_address("192.0.2.1").post("/v1/login/sms_code", other).await.expect(200);
     assert_eq!(app.drain_outbox().await.len(), 1, "an address is a caller here");
 }
 

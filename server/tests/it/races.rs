@@ -303,7 +303,7 @@ async fn a_password_is_guessed_at_ten_times(app: TestApp) {
     app.has_password().await;
     let guess = |number: usize| {
         let login = json!({ "grant_type": "password", "mobile": MOBILE, "password": format!("guess {number}"), "client_id": 44 });
-        app.from_address(&format!("192.0.2.{number}")).posts("/v1/login/token", login)
+        app.at_address(&format!("192.0.2.{number}")).posts("/v1/login/token", login)
     };
     let answers = at_once((0..100).map(guess)).await;
     assert_eq!(codes(&answers), BTreeMap::from([(1011, 10), (1016, 90)]), "ten were looked at");
