@@ -151,8 +151,12 @@ fn wrong() -> BoxedStrategy<Value> {
         json!([{ "weekday": 9, "from": "x" }]),
         json!([{ "date": "2021-10-01", "from": "23:00", "to": "22:00" }]),
     ];
-    proptest::prop_oneof![4 => select(odd), 1 => any::<i64>().prop_map(Value::from), 1 => ".{0,80}".prop_map(Value::from)]
-        .boxed()
+    proptest::prop_oneof![
+        4 => select(odd),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => ".{0,80}".prop_map(Value::from),
+    ]
+    .boxed()
 }
 
 /// What replaces `{id}` in a path.

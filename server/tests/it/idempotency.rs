@@ -103,8 +103,10 @@ async fn a_repeated_request_for_a_code_sends_one_message(app: TestApp) {
 }
 
 async fn a_login_is_never_replayed(app: TestApp) {
-    app.execute("INSERT INTO account (mobile, password_is_weak, nickname, avatar, gender, openid, province_id, city_id, point, is_tested, created_at)
-                 VALUES ('13333333333', FALSE, '', '', 0, 'wx-1', 0, 0, 0, FALSE, 0)").await;
+    let insert = "INSERT INTO account (mobile, password_is_weak, nickname, avatar, gender, openid, province_id, city_id,
+                                       point, is_tested, created_at)
+                  VALUES ('13333333333', FALSE, '', '', 0, 'wx-1', 0, 0, 0, FALSE, 0)";
+    app.execute(insert).await;
     let once = app.with("idempotency-key", "8f1c");
     let login = json!({ "grant_type": "openid", "openid": "wx-1", "client_id": 44 });
     let first = once.post("/v1/login/token", login.clone()).await.expect(200);
