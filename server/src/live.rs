@@ -101,11 +101,17 @@ impl Live {
 /// # Errors
 /// When the database refuses.
 pub async fn begin(app: &App) -> Result<(), Error> {
-    let last = sql!("SELECT last FROM event_counter WHERE id = 1");
-    let last =
-        app.db.point("live.last", move |tx| Ok::<_, Error>(tx.query_one(last, &[], |row| row.get("last"))?));
-    app.live.newest.store(last.await?, Ordering::SeqCst);
+    app.live.newest.store(last(app).await?, Ordering::SeqCst);
     Ok(())
+}
+
+/// The id of the newest event in the database, which this node may not have handed out yet.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn last(app: &App) -> Result<i64, Error> {
+    let last = sql!("SELECT last FROM event_counter WHERE id = 1");
+    app.db.point("live.last", move |tx| Ok(tx.query_one(last, &[], |row| row.get("last"))?)).await
 }
 
 /// Reads new events and hands them to this node's clients; runs for as long as the server does.

@@ -65,7 +65,7 @@ pub async fn guess(
 ) -> Result<Guess, Error> {
     let (counted, cleared) = (limits.clone(), limits.clone());
     // A locked account is answered at once and takes no turn from those who wait for one.
-    let locked = app.db.point("passwords.so_far", move |tx| locked(tx, &limits, at)).await?;
+    let locked = app.db.read("passwords.so_far", move |tx| locked(tx, &limits, at)).await?;
     if let Some(locked) = locked {
         return Ok(Guess::Locked { retry_after: locked.retry_after(at) });
     }

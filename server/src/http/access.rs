@@ -54,6 +54,17 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may read what `open_id` holds: staff of any role, and who may act for it.
+    ///
+    /// # Errors
+    /// 403 when not.
+    pub fn may_read_of(&self, open_id: &str) -> Result<(), Error> {
+        match self {
+            Self::Staff(staff) if staff.role.may(Role::Auditor) => Ok(()),
+            _ => self.may_act_for(open_id),
+        }
+    }
+
     /// Whether the caller runs the sign-in desk: a device or staff.
     ///
     /// # Errors
@@ -93,6 +104,20 @@ impl Caller {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether what the caller proved itself with is still good: a connection outlives the request
+    /// that opened it, and must not outlive the credential.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn is_still_known(&self, app: &App) -> Result<bool, Error> {
+        Ok(match self {
+            Self::Anyone => true,
+            Self::Member(member) => members::member_of_hash(app, member.token_hash.clone()).await?.is_some(),
+            Self::Device(device) => staff::device_of_hash(app, device.key_hash.clone()).await?.is_some(),
+            Self::Staff(staff) => staff::staff_of_hash(app, staff.token_hash.clone()).await?.is_some(),
+        })
     }
 
     /// Names the caller for Idempotency-Key.

@@ -54,10 +54,13 @@ impl Page {
 /// A page of the staff API.
 #[derive(Serialize, ToSchema)]
 pub struct Items<T> {
+    /// What is on this page.
     pub items: Vec<T>,
     /// How many there are on all pages.
     pub total: i64,
+    /// The number of this page, from 1.
     pub page: i64,
+    /// How many items a page has at most.
     pub size: i64,
 }
 

@@ -43,7 +43,15 @@ impl Member {
 /// # Errors
 /// When the database refuses.
 pub async fn member_of_token(app: &App, token: &str) -> Result<Option<Member>, Error> {
-    let (token_hash, at) = (fingerprint(token), app.clock.now().at);
+    member_of_hash(app, fingerprint(token)).await
+}
+
+/// As [`member_of_token`], by what is kept of the token.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn member_of_hash(app: &App, token_hash: String) -> Result<Option<Member>, Error> {
+    let at = app.clock.now().at;
     app.db.point("members.token", move |tx| store::member_of_token(tx, &token_hash, at)).await
 }
 

@@ -94,6 +94,7 @@ choice_field!(State);
 /// A message as staff see it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Message {
+    /// Id of the message.
     pub id: i64,
     /// What it tells, such as `members.login_code`.
     pub kind: String,
@@ -101,9 +102,11 @@ pub struct Message {
     pub to: String,
     /// `waiting`, `sent` or `given_up`.
     pub state: String,
+    /// How often it was tried.
     pub attempts: i64,
     /// Why the last attempt failed; "" if none did.
     pub last_error: String,
+    /// When it was caused, `YYYY-MM-DD HH:MM:SS`.
     pub created_at: String,
     /// When it will be tried next, or was finished.
     pub at: String,

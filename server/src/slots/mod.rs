@@ -22,7 +22,7 @@ use crate::locks;
 
 pub use routes::{StaffListed, cancel_appointment};
 pub use rules::NOT_FOUND;
-pub use schedule::Schedule;
+pub use schedule::{Schedule, ScheduleRequest};
 pub use store::{Appointment, Search, clean_up, counts_between, find, schedule as current_schedule, search};
 
 /// Where an appointment stands.

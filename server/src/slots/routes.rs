@@ -15,7 +15,7 @@ use crate::error::{Code, Error};
 use crate::http::access::Caller;
 use crate::http::envelope::{Reply, SlotsReply};
 use crate::http::extract::Input;
-use crate::http::fields::{Day, Id, IntIn, Mobile, Name, OpenId, optional};
+use crate::http::fields::{Day, Id, IntIn, Mobile, Name, OpenId, REQUIRED, optional};
 use crate::http::idempotency;
 use crate::slots::store::{Appointment, NewAppointment, Place};
 use crate::slots::{get_ready, rules, store};
@@ -25,7 +25,7 @@ type Outcome = Result<Reply, Error>;
 
 /// The document has no paging; these bound a reply.
 const LONGEST_LIST: i64 = 1_000;
-const LONGEST_STAFF_LIST: i64 = 10_000;
+const LONGEST_STAFF_LIST: usize = 100_000;
 /// How often a booking looks again at a slot that changed under it.
 const ATTEMPTS: u32 = 3;
 /// How far back the staff lists go without a date (最近一个月).
@@ -99,6 +99,7 @@ pub struct HourRequest {
 
 #[derive(Serialize, ToSchema)]
 pub struct Minutes {
+    /// The slots that begin in this hour (可预约的分钟).
     minutes: Vec<Minute>,
 }
 
@@ -149,7 +150,7 @@ pub struct Booked {
     hour: i64,
     /// Minute (分钟).
     minute: i64,
-    /// `YYYY-MM-DD HH:MM:SS`
+    /// When it is, `YYYY-MM-DD HH:MM:SS` (预约时间).
     datetime: String,
 }
 
@@ -230,7 +231,7 @@ pub struct ListRequest {
 /// One of the caller's appointments.
 #[derive(Serialize, ToSchema)]
 pub struct Listed {
-    /// `YYYY-MM-DD HH:MM:SS` (预约时间).
+    /// When it is, `YYYY-MM-DD HH:MM:SS` (预约时间).
     datetime: String,
     /// Appointment id (预约编号).
     appointment_id: i64,
@@ -245,7 +246,7 @@ pub struct Listed {
     responses((status = 200, body = SlotsReply<Vec<Listed>>)))]
 pub async fn list(State(app): State<App>, caller: Caller, input: Input<ListRequest>) -> Outcome {
     let open_id = String::from(input.value.open_id);
-    caller.may_act_for(&open_id)?;
+    caller.may_read_of(&open_id)?;
     let list = app.db.point("slots.list", move |tx| store::list_of(tx, &open_id, LONGEST_LIST)).await?;
     let listed = |appointment: Appointment| Listed {
         datetime: appointment.datetime(),
@@ -261,8 +262,24 @@ pub struct CancelRequest {
     /// Who holds it (微信 openid).
     open_id: OpenId,
     /// Appointment id (预约编号); `appointment_id` works too.
-    #[serde(alias = "appointment_id")]
-    appintment_id: Id,
+    #[serde(default, deserialize_with = "optional")]
+    #[schema(value_type = Id, required = true)]
+    appintment_id: Option<Id>,
+    /// The same, spelt right (预约编号). When both are given they must be equal.
+    #[serde(default, deserialize_with = "optional")]
+    appointment_id: Option<Id>,
+}
+
+/// The id under either of its spellings.
+fn either(appintment_id: Option<Id>, appointment_id: Option<Id>) -> Result<i64, Error> {
+    const FIELD: &str = "appintment_id";
+    match (appintment_id, appointment_id) {
+        (Some(one), Some(other)) if one != other => {
+            Err(Error::invalid(FIELD, "与 appointment_id 不一致", "differs from appointment_id"))
+        }
+        (Some(id), _) | (None, Some(id)) => Ok(id.0),
+        (None, None) => Err(Error::invalid(FIELD, &REQUIRED.zh, &REQUIRED.en)),
+    }
 }
 
 /// The appointment that was changed.
@@ -276,7 +293,9 @@ pub struct Changed {
 #[utoipa::path(post, path = "/v1/cancel-appointment", tag = "slots", request_body = CancelRequest,
     responses((status = 200, body = SlotsReply<Changed>)))]
 pub async fn cancel(State(app): State<App>, caller: Caller, input: Input<CancelRequest>) -> Outcome {
-    let (id, open_id) = (input.value.appintment_id.0, String::from(input.value.open_id));
+    let request = input.value;
+    let id = either(request.appintment_id, request.appointment_id)?;
+    let open_id = String::from(request.open_id);
     caller.may_act_for(&open_id)?;
     let at = app.clock.now().at;
     app.db.write("slots.cancel", move |tx| cancel_appointment(tx, id, Some(&open_id), at)).await?;
@@ -305,8 +324,12 @@ pub fn cancel_appointment(tx: &mut Tx<'_>, id: i64, holder: Option<&str>, at: Mi
 #[derive(Deserialize, ToSchema)]
 pub struct SignInRequest {
     /// Appointment id (预约编号); `appointment_id` works too.
-    #[serde(alias = "appointment_id")]
-    appintment_id: Id,
+    #[serde(default, deserialize_with = "optional")]
+    #[schema(value_type = Id, required = true)]
+    appintment_id: Option<Id>,
+    /// The same, spelt right (预约编号). When both are given they must be equal.
+    #[serde(default, deserialize_with = "optional")]
+    appointment_id: Option<Id>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -322,7 +345,7 @@ pub struct SignedIn {
     responses((status = 200, body = SlotsReply<SignedIn>)))]
 pub async fn sign_in(State(app): State<App>, caller: Caller, input: Input<SignInRequest>) -> Outcome {
     caller.may_run_desk()?;
-    let (id, now) = (input.value.appintment_id.0, app.clock.now());
+    let (id, now) = (either(input.value.appintment_id, input.value.appointment_id)?, app.clock.now());
     let today = now.local().date().to_string();
     let only_on = (app.config.slots.sign_in == SignIn::SameDay).then_some(today);
     let already = app.db.write("slots.sign_in", move |tx| {
@@ -342,7 +365,7 @@ pub async fn sign_in(State(app): State<App>, caller: Caller, input: Input<SignIn
 
 #[derive(Deserialize, ToSchema)]
 pub struct StaffListRequest {
-    /// Day of the appointments (非必填); without it the last 30 days and all upcoming.
+    /// Day of the appointments (日期，非必填); without it the last 30 days and all upcoming.
     #[serde(default, deserialize_with = "optional")]
     date: Option<Day>,
 }
@@ -366,7 +389,7 @@ pub struct StaffListed {
     pub status: i64,
     /// Appointment id (预约编号).
     pub appointment_id: i64,
-    /// `YYYY-MM-DD HH:MM:SS`; "" before sign-in (签到时间).
+    /// When it was signed in, `YYYY-MM-DD HH:MM:SS`; "" before (签到时间).
     pub signed_in_at: String,
 }
 
@@ -414,8 +437,15 @@ async fn list_for_staff(app: &App, caller: &Caller, date: Option<Day>, only_sign
         None => (now.at - STAFF_LIST_PAST, Millis::MAX),
     };
     let list = app.db.read("slots.staff_list", move |tx| {
-        store::list_between(tx, range, only_signed_in, LONGEST_STAFF_LIST)
+        // One more than is shown tells whether there is more.
+        let most = i64::try_from(LONGEST_STAFF_LIST).unwrap_or(i64::MAX).saturating_add(1);
+        store::list_between(tx, range, only_signed_in, most)
     });
+    let mut list = list.await?;
+    if list.len() > LONGEST_STAFF_LIST {
+        list.truncate(LONGEST_STAFF_LIST);
+        tracing::warn!(shown = LONGEST_STAFF_LIST, "a staff list was cut; ask for a date");
+    }
     let zone = app.clock.zone();
-    Reply::ok(&list.await?.into_iter().map(|found| StaffListed::new(found, zone)).collect::<Vec<_>>())
+    Reply::ok(&list.into_iter().map(|found| StaffListed::new(found, zone)).collect::<Vec<_>>())
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::clock::{Millis, instant};
 use crate::error::Error;
-use crate::http::fields::Day;
+use crate::http::fields::{Day, IntIn};
 
 /// The longest look ahead: every day of it has rows.
 const MOST_DAYS_AHEAD: i64 = 366;
@@ -81,21 +81,78 @@ impl utoipa::PartialSchema for TimeOfDay {
 
 impl ToSchema for TimeOfDay {}
 
+/// A day of the week: 1 is Monday, 7 is Sunday.
+type Weekday = IntIn<1, 7>;
+type SlotMinutes = IntIn<1, 1_440>;
+type Capacity = IntIn<1, 100_000>;
+type DaysAhead = IntIn<0, MOST_DAYS_AHEAD>;
+type NoticeMinutes = IntIn<0, { 60 * 24 * MOST_DAYS_AHEAD }>;
+
+/// A schedule as staff give it.
+#[derive(Deserialize, ToSchema)]
+pub struct ScheduleRequest {
+    /// Opening periods (开放时段).
+    periods: Vec<PeriodRequest>,
+    /// Length of a slot in minutes (时段长度).
+    slot_minutes: SlotMinutes,
+    /// Appointments a slot takes (容量).
+    capacity: Capacity,
+    /// How many days ahead can be booked, the last included (可提前预约的天数).
+    days_ahead: DaysAhead,
+    /// How long before its start a slot can still be booked, in minutes (提前量).
+    min_notice_minutes: NoticeMinutes,
+    /// Closed whatever the weekday or an extra date says (休息日).
+    closed_dates: Vec<Day>,
+    /// Open on these dates, instead of what the weekday says (加开日).
+    extra_dates: Vec<ExtraDate>,
+}
+
+/// An opening period as staff give it.
+#[derive(Deserialize, ToSchema)]
+pub struct PeriodRequest {
+    /// 1 is Monday, 7 is Sunday (星期).
+    weekday: Weekday,
+    /// When it begins (开始时间).
+    from: TimeOfDay,
+    /// When it ends; not itself part of the period (结束时间).
+    to: TimeOfDay,
+}
+
+impl From<ScheduleRequest> for Schedule {
+    fn from(request: ScheduleRequest) -> Self {
+        let period =
+            |period: PeriodRequest| Period { weekday: period.weekday.0, from: period.from, to: period.to };
+        Self {
+            periods: request.periods.into_iter().map(period).collect(),
+            slot_minutes: request.slot_minutes.0,
+            capacity: request.capacity.0,
+            days_ahead: request.days_ahead.0,
+            min_notice_minutes: request.min_notice_minutes.0,
+            closed_dates: request.closed_dates,
+            extra_dates: request.extra_dates,
+        }
+    }
+}
+
 /// Open on one day of every week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Period {
     /// 1 is Monday, 7 is Sunday (星期).
     pub weekday: i64,
+    /// When it begins (开始时间).
     pub from: TimeOfDay,
-    /// Not itself part of the period.
+    /// When it ends; not itself part of the period (结束时间).
     pub to: TimeOfDay,
 }
 
 /// Open on one date, instead of what the weekday says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ExtraDate {
+    /// The date (日期).
     pub date: Day,
+    /// When it opens (开始时间).
     pub from: TimeOfDay,
+    /// When it closes (结束时间).
     pub to: TimeOfDay,
 }
 
@@ -104,16 +161,17 @@ pub struct ExtraDate {
 pub struct Schedule {
     /// Opening periods (开放时段).
     pub periods: Vec<Period>,
-    /// Length of a slot in minutes.
+    /// Length of a slot in minutes (时段长度).
     pub slot_minutes: i64,
     /// Appointments a slot takes (容量).
     pub capacity: i64,
-    /// How many days ahead can be booked, the last included.
+    /// How many days ahead can be booked, the last included (可提前预约的天数).
     pub days_ahead: i64,
-    /// How long before its start a slot can still be booked, in minutes.
+    /// How long before its start a slot can still be booked, in minutes (提前量).
     pub min_notice_minutes: i64,
     /// Closed whatever the weekday or an extra date says (休息日).
     pub closed_dates: Vec<Day>,
+    /// Open on these dates, instead of what the weekday says (加开日).
     pub extra_dates: Vec<ExtraDate>,
 }
 
@@ -152,20 +210,6 @@ impl Schedule {
     /// # Errors
     /// Names the field and what is expected.
     pub fn check(&self) -> Result<(), Error> {
-        let within = |field: &str, value: i64, least: i64, most: i64| {
-            if (least..=most).contains(&value) {
-                return Ok(());
-            }
-            let zh = format!("应为 {least} 到 {most} 的整数");
-            Err(Error::invalid(field, &zh, &format!("expected an integer from {least} to {most}")))
-        };
-        within("slot_minutes", self.slot_minutes, 1, 1_440)?;
-        within("capacity", self.capacity, 1, 100_000)?;
-        within("days_ahead", self.days_ahead, 0, MOST_DAYS_AHEAD)?;
-        within("min_notice_minutes", self.min_notice_minutes, 0, 60 * 24 * MOST_DAYS_AHEAD)?;
-        for (index, period) in self.periods.iter().enumerate() {
-            within(&format!("periods[{index}].weekday"), period.weekday, 1, 7)?;
-        }
         let exceptions = self.closed_dates.len().max(self.extra_dates.len());
         if exceptions > MOST_EXCEPTIONS || self.periods.len() > MOST_EXCEPTIONS {
             let en = "at most 1000 entries in each list";
@@ -305,11 +349,7 @@ mod tests {
     fn wrong_schedules_name_their_field() {
         let fault = |schedule: Schedule| schedule.check().unwrap_err().field.unwrap();
         let period = |weekday, from, to| Period { weekday, from: TimeOfDay(from), to: TimeOfDay(to) };
-        assert_eq!(fault(Schedule { slot_minutes: 0, ..Schedule::default() }), "slot_minutes");
-        assert_eq!(fault(Schedule { capacity: 0, ..Schedule::default() }), "capacity");
-        assert_eq!(fault(Schedule { days_ahead: 400, ..Schedule::default() }), "days_ahead");
         let with = |periods| Schedule { periods, ..Schedule::default() };
-        assert_eq!(fault(with(vec![period(8, 0, 60)])), "periods[0].weekday");
         assert_eq!(fault(with(vec![period(1, 60, 60)])), "periods");
         assert_eq!(fault(with(vec![period(1, 0, 60), period(1, 59, 90)])), "periods");
         assert!(with(vec![period(1, 0, 60), period(1, 60, 90)]).check().is_ok());

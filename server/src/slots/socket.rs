@@ -48,11 +48,13 @@ pub async fn sign_in_notify(
     let upgrade = upgrade.map_err(|_| Error::upgrade_required())?;
     // Before the client is told that it is connected, so that it gets whatever happens from then on.
     let (newest, events) = app.live.subscribe();
-    let client = match replay.after {
-        // An id that this database has not reached yet counts for nothing.
-        Some(after) => Client { replays: true, last: after.0.min(newest) },
-        None => Client { replays: false, last: newest },
+    let (replays, last) = match replay.after {
+        // An id that the database has not reached yet counts for nothing. This node may be behind
+        // it: what another node has sent this client already must not be sent again.
+        Some(after) => (true, after.0.min(live::last(&app).await?)),
+        None => (false, newest),
     };
+    let client = Client { caller, replays, last };
     let upgrade = upgrade.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| async move {
         if let Err(end) = client.serve(&app, events, socket).await {
@@ -66,10 +68,13 @@ pub async fn sign_in_notify(
 enum End {
     ClosedByClient,
     TooSlow,
+    /// The credential it came with was revoked or has expired.
+    Unknown,
     Unavailable,
 }
 
 struct Client {
+    caller: Caller,
     /// Whether it asks for what it missed, and so gets the ids to ask with.
     replays: bool,
     /// The newest event it has been sent, or needs not be sent.
@@ -105,6 +110,10 @@ impl Client {
                 _ = ping.tick() => {
                     if waits_for_pong {
                         return Err(End::TooSlow);
+                    }
+                    // While the database cannot say, there are no events either: asked again next time.
+                    if self.caller.is_still_known(app).await.is_ok_and(|known| !known) {
+                        return Err(End::Unknown);
                     }
                     waits_for_pong = true;
                     send(&mut sender, Message::Ping(axum::body::Bytes::new())).await?;

@@ -14,7 +14,7 @@ use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
 use crate::http::fields::{Day, Line, Name, optional};
 use crate::http::page::{Items, Page, PageQuery};
-use crate::slots::{self, Schedule, StaffListed};
+use crate::slots::{self, Schedule, ScheduleRequest, StaffListed};
 use crate::{outbox, staff::audit};
 
 type Outcome = Result<Reply, Error>;
@@ -30,14 +30,14 @@ pub async fn show_schedule(State(app): State<App>, _: Auditor) -> Outcome {
 }
 
 /// Replace the schedule. Appointments stay: each fills every new slot that it overlaps.
-#[utoipa::path(put, path = "/admin/v1/schedule", tag = "staff", security(("staff" = [])), request_body = Schedule,
+#[utoipa::path(put, path = "/admin/v1/schedule", tag = "staff", security(("staff" = [])), request_body = ScheduleRequest,
     responses((status = 200, body = Schedule)))]
 pub async fn replace_schedule(
     State(app): State<App>,
     Admin(staff): Admin,
-    input: Input<Schedule>,
+    input: Input<ScheduleRequest>,
 ) -> Outcome {
-    let schedule = input.value;
+    let schedule = Schedule::from(input.value);
     schedule.check()?;
     let (saved, now) = (schedule.clone(), app.clock.now());
     app.db

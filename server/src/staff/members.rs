@@ -38,7 +38,7 @@ pub struct MembersQuery {
 pub struct MemberItem {
     #[serde(flatten)]
     profile: Profile,
-    /// `YYYY-MM-DD HH:MM:SS`
+    /// When the account was made (注册时间), `YYYY-MM-DD HH:MM:SS`
     created_at: String,
 }
 
@@ -130,11 +130,13 @@ pub struct TestRequest {
 /// A completed test (测试).
 #[derive(Serialize, ToSchema)]
 pub struct TestItem {
+    /// Id of the test.
     id: i64,
     /// The member (用户ID).
     user_id: i64,
+    /// Where it was completed (门店).
     shop: Shop,
-    /// `YYYY-MM-DD HH:MM:SS`
+    /// When it was recorded, `YYYY-MM-DD HH:MM:SS`
     created_at: String,
 }
 

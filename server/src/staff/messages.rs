@@ -22,6 +22,7 @@ const RESENT_FOR: Millis = DAY;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MessagesQuery {
+    /// How far the message has come.
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
     state: Option<outbox::State>,

@@ -8,6 +8,7 @@ use yuyue::staff::{DeviceKind, Role};
 
 use crate::support::TestApp;
 use crate::support::booking::booking;
+use crate::support::served::soon;
 use crate::support::wire::Answer;
 
 both! {
@@ -17,10 +18,12 @@ both! {
     a_member_with_an_openid_acts_for_that,
     the_desk_is_for_devices_and_reception,
     lists_of_everybody_are_for_staff,
+    staff_of_any_role_read_what_somebody_holds,
     an_openid_is_never_believed_because_it_was_sent,
     a_revoked_credential_is_none,
     a_console_cookie_needs_our_origin,
     screens_are_for_devices_and_staff,
+    a_screen_is_closed_when_its_credential_ends,
 }
 
 both!(documented_mode_asks_for_nothing_but_looks_at_nothing_either);
@@ -150,6 +153,19 @@ async fn lists_of_everybody_are_for_staff(app: TestApp) {
     expect_denied(&device.cancel("o-1", 1).await, 403);
 }
 
+async fn staff_of_any_role_read_what_somebody_holds(app: TestApp) {
+    let reception = app.staff(Role::Reception).await;
+    let id = reception.booked(booking("o-1", 10, 0)).await;
+    for role in [Role::Admin, Role::Reception, Role::Auditor] {
+        let list =
+            app.staff(role).await.post("/v1/appointment/list", json!({ "open_id": "o-1" })).await.data();
+        assert_eq!(list[0]["appointment_id"], id, "{role:?}");
+    }
+    expect_denied(&app.staff(Role::Auditor).await.cancel("o-1", id).await, 403);
+    let device = app.device(DeviceKind::Kiosk).await;
+    expect_denied(&device.post("/v1/appointment/list", json!({ "open_id": "o-1" })).await, 403);
+}
+
 async fn an_openid_is_never_believed_because_it_was_sent(app: TestApp) {
     let code = app.login_code("13300000001").await;
     let login = json!({
@@ -240,6 +256,47 @@ async fn screens_are_for_devices_and_staff(app: TestApp) {
     let id = reception.booked(booking("o-1", 10, 0)).await;
     reception.sign_in(id).await.data();
     assert_eq!(screen.frame().await, format!(r#"{{"appointment_id":{id},"event_type":"1"}}"#));
+    served.stopped().await;
+}
+
+async fn a_screen_is_closed_when_its_credential_ends(app: TestApp) {
+    let admin = app.staff(Role::Admin).await;
+    let device = admin.post("/admin/v1/devices", json!({ "name": "屏", "kind": "kiosk" })).await.expect(201);
+    let device = device.json();
+    let mut sessions = Vec::new();
+    for username in ["lin", "wang"] {
+        let account = json!({ "username": username, "password": "long enough", "role": "auditor" });
+        let id = admin.post("/admin/v1/staff", account).await.expect(201).json()["id"].clone();
+        let login = json!({ "username": username, "password": "long enough" });
+        let answer = app.post("/admin/v1/session", login).await.expect(200).json();
+        sessions.push((id, answer["token"].as_str().unwrap().to_owned()));
+    }
+    let served = app.serve().await;
+    let bearer = |token: &str| format!("Bearer {token}");
+    let mut screens = Vec::new();
+    for (name, value) in [
+        ("x-device-key", device["key"].as_str().unwrap().to_owned()),
+        ("authorization", bearer(&sessions[0].1)),
+        ("authorization", bearer(&sessions[1].1)),
+    ] {
+        screens.push(served.try_screen("", &[(name, &value)]).await.unwrap());
+    }
+    let key = app.staff(Role::Auditor).await;
+    let value = &key.own_headers().iter().find(|(name, _)| name == "authorization").unwrap().1;
+    let mut good = served.try_screen("", &[("authorization", value)]).await.unwrap();
+
+    admin.delete(&format!("/admin/v1/devices/{}", device["id"])).await.expect(204);
+    app.bearer(&sessions[0].1).delete("/admin/v1/session").await.expect(204);
+    let change = json!({ "active": false });
+    admin.patch(&format!("/admin/v1/staff/{}", sessions[1].0), change).await.expect(200);
+    // A screen reads all the time, or it would be closed for not answering.
+    let closed = screens.into_iter().map(|screen| tokio::spawn(screen.frames_until_closed()));
+    for frames in soon("every screen is closed", futures_util::future::join_all(closed)).await {
+        assert_eq!(frames.unwrap(), 0);
+    }
+    let id = admin.booked(booking("o-1", 10, 0)).await;
+    admin.sign_in(id).await.data();
+    assert_eq!(good.frame().await, format!(r#"{{"appointment_id":{id},"event_type":"1"}}"#));
     served.stopped().await;
 }
 

@@ -13,6 +13,7 @@ both! {
     every_screen_gets_the_exact_frame,
     a_screen_may_ask_for_what_it_missed,
     what_is_a_day_old_is_not_replayed,
+    what_another_node_has_sent_is_not_sent_again,
     a_screen_that_reads_gets_any_number_of_events,
     a_request_that_is_no_upgrade_is_told_so,
     a_screen_that_talks_too_much_is_closed,
@@ -98,6 +99,22 @@ async fn what_is_a_day_old_is_not_replayed(app: TestApp) {
     let served = app.serve().await;
     let mut screen = served.screen("?after=0").await;
     assert_eq!(screen.frame().await, frame_with_id(second, 2));
+    served.stopped().await;
+}
+
+async fn what_another_node_has_sent_is_not_sent_again(app: TestApp) {
+    let served = app.serve().await;
+    let at = app.clock.now().at;
+    // As another node would, whose wake is still on its way here: this one has not handed it out.
+    app.execute("UPDATE event_counter SET last = 1").await;
+    app.execute(&format!(
+        "INSERT INTO event (id, kind, body, at) VALUES (1, '{SIGN_IN}', '{}', {at})",
+        frame(77)
+    ))
+    .await;
+    let mut screen = served.screen("?after=1").await;
+    let next = app.signed_in(0).await;
+    assert_eq!(screen.frame().await, frame_with_id(next, 2));
     served.stopped().await;
 }
 

@@ -15,6 +15,7 @@ use crate::support::booking::{booking, booking_on};
 both! {
     days_hours_and_minutes_answer_as_printed,
     every_spelling_of_a_path_works,
+    both_spellings_of_an_id_may_be_given_when_they_agree,
     a_client_may_leave_out_what_says_nothing,
     an_hour_is_taken_when_its_last_slot_is_and_a_day_with_its_last_hour,
     what_has_begun_cannot_be_booked,
@@ -34,6 +35,7 @@ both! {
     sign_in_may_be_limited_to_the_day,
     staff_see_everything_of_a_day,
     staff_see_a_month_back_and_all_that_comes,
+    the_staff_list_is_whole,
     a_new_schedule_keeps_appointments_which_fill_what_they_overlap,
     periods_exceptions_capacity_and_notice_shape_the_days,
     messages_come_in_the_callers_language,
@@ -83,8 +85,36 @@ async fn every_spelling_of_a_path_works(app: TestApp) {
     }
     let id = app.booked(booking("o-1", 9, 10)).await;
     app.post("/v1/cancel-appointment", json!({ "open_id": "o-1", "appointment_id": id })).await.data();
-    let both = json!({ "appintment_id": id, "appointment_id": id });
-    assert_eq!(app.post("/v1/sign-in", both).await.error_no(), rules::INVALID, "the same field twice");
+}
+
+async fn both_spellings_of_an_id_may_be_given_when_they_agree(app: TestApp) {
+    let app = app.with("accept-language", "en");
+    let id = app.booked(booking("o-1", 9, 0)).await;
+    let sign_in = |body: String| {
+        let app = app.clone();
+        async move { app.send(Method::POST, "/v1/sign-in", body).await }
+    };
+    let differs = sign_in(format!(r#"{{"appintment_id":{id},"appointment_id":{}}}"#, id + 1)).await;
+    assert_eq!(differs.error_no(), rules::INVALID);
+    assert_eq!(differs.error_msg(), "appintment_id: differs from appointment_id");
+    let cancel = json!({ "open_id": "o-1", "appintment_id": id + 1, "appointment_id": id });
+    let differs = app.post("/v1/cancel-appointment", cancel).await;
+    assert_eq!(differs.error_msg(), "appintment_id: differs from appointment_id");
+    for (body, message) in [
+        (
+            format!(r#"{{"appointment_id":{id},"appointment_id":{id}}}"#),
+            "appointment_id: is given more than once",
+        ),
+        (r#"{"appointment_id":0}"#.to_owned(), "appointment_id: expected an integer above 0"),
+        (r#"{"appointment_id":""}"#.to_owned(), "appintment_id: is required"),
+    ] {
+        assert_eq!(sign_in(body).await.error_msg(), message);
+    }
+    let data = sign_in(format!(r#"{{"appintment_id":{id},"appointment_id":"{id}"}}"#)).await.data();
+    assert_eq!(data, json!({ "appointment_id": id, "already": false }));
+    let id = app.booked(booking("o-1", 9, 10)).await;
+    let cancel = json!({ "open_id": "o-1", "appintment_id": id, "appointment_id": id });
+    assert_eq!(app.post("/v1/cancel-appointment", cancel).await.data(), json!({ "appointment_id": id }));
 }
 
 async fn a_client_may_leave_out_what_says_nothing(app: TestApp) {
@@ -425,6 +455,19 @@ async fn staff_see_a_month_back_and_all_that_comes(app: TestApp) {
     assert_eq!(ids(app.post("/admin/appointment/list", json!({})).await.data()), [far]);
     let date = json!({ "date": "2021-10-01" });
     assert_eq!(ids(app.post("/admin/appointment/list", date).await.data()), [old], "by date: however old");
+}
+
+async fn the_staff_list_is_whole(app: TestApp) {
+    // Past the slots, so that no slot has to count them.
+    app.execute(
+        "INSERT INTO appointment (day, hour, minute, starts_at, ends_at, open_id, name, phone_num, created_at)
+         WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 10001)
+         SELECT '2021-09-30', 9, 0, 1632963600000, 1632964200000, 'o-' || CAST(n AS TEXT), '张三', '13800000000',
+                1632900000000 FROM number",
+    )
+    .await;
+    let list = app.post("/admin/appointment/list", json!({})).await.data();
+    assert_eq!(list.as_array().map(Vec::len), Some(10_001));
 }
 
 async fn a_new_schedule_keeps_appointments_which_fill_what_they_overlap(app: TestApp) {

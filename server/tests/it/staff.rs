@@ -16,7 +16,9 @@ both! {
     a_login_gives_a_token_and_a_cookie,
     behind_https_the_cookie_is_secure,
     an_unknown_username_answers_like_a_wrong_password,
-    ten_wrong_passwords_lock_a_username,
+    ten_wrong_passwords_lock_a_username_for_their_address,
+    a_hundred_wrong_passwords_lock_a_username_everywhere,
+    a_new_password_unlocks_for_every_address,
     right_passwords_at_once_lock_nobody_out,
     failures_of_one_address_are_limited,
     a_console_session_changes_things_from_its_own_pages_only,
@@ -31,6 +33,7 @@ both! {
     points_and_tests_reach_the_member,
     brands_and_shops_are_listed_newest_first,
     a_given_up_message_can_be_sent_again,
+    the_command_line_adds_under_the_same_rules,
     staff_accounts_are_added_and_changed,
     a_change_of_an_account_ends_its_sessions,
     no_session_outlives_the_password_it_was_started_with,
@@ -140,7 +143,7 @@ async fn an_unknown_username_answers_like_a_wrong_password(app: TestApp) {
     assert_eq!(problem(&app.post(&path("session"), json!({ "username": "lin" })).await, 400), "password");
 }
 
-async fn ten_wrong_passwords_lock_a_username(app: TestApp) {
+async fn ten_wrong_passwords_lock_a_username_for_their_address(app: TestApp) {
     app.account("lin", Role::Admin).await;
     app.account("wang", Role::Admin).await;
     for username in ["lin", "nobody"] {
@@ -169,6 +172,45 @@ async fn ten_wrong_passwords_lock_a_username(app: TestApp) {
     }
     let statuses = guesses.join_all().await;
     assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 10, "{statuses:?}");
+}
+
+async fn a_hundred_wrong_passwords_lock_a_username_everywhere(app: TestApp) {
+    app.account("lin", Role::Admin).await;
+    let guesser = |number: usize| app.at_address(&format!("203.0.113.{number}"));
+    for _ in 0..10 {
+        guesser(0).console_log_in("lin", "wrong").await.expect(401);
+    }
+    guesser(0).console_log_in("lin", PASSWORD).await.expect(429);
+    guesser(1).console_log_in("lin", PASSWORD).await.expect(200);
+    for number in 1..=10 {
+        let mut guesses = JoinSet::new();
+        for _ in 0..10 {
+            let guesser = guesser(number);
+            guesses.spawn(async move { guesser.console_log_in("lin", "wrong").await.status.as_u16() });
+        }
+        assert_eq!(guesses.join_all().await, [401; 10], "{number}");
+    }
+    let answer = guesser(11).console_log_in("lin", PASSWORD).await;
+    problem(&answer, 429);
+    assert_eq!(answer.header("retry-after"), "900");
+    app.clock.advance(15 * MINUTE);
+    guesser(11).console_log_in("lin", PASSWORD).await.expect(200);
+}
+
+async fn a_new_password_unlocks_for_every_address(app: TestApp) {
+    let id = app.account("lin", Role::Admin).await;
+    app.account("lin 2", Role::Admin).await;
+    let elsewhere = app.at_address("203.0.113.9");
+    for _ in 0..10 {
+        app.console_log_in("lin", "wrong").await.expect(401);
+        elsewhere.console_log_in("lin", "wrong").await.expect(401);
+        app.console_log_in("lin 2", "wrong").await.expect(401);
+    }
+    let admin = app.staff(Role::Admin).await;
+    admin.patch(&path(&format!("staff/{id}")), json!({ "password": PASSWORD })).await.expect(200);
+    app.console_log_in("lin", PASSWORD).await.expect(200);
+    elsewhere.console_log_in("lin", PASSWORD).await.expect(200);
+    app.console_log_in("lin 2", PASSWORD).await.expect(429);
 }
 
 async fn right_passwords_at_once_lock_nobody_out(app: TestApp) {
@@ -342,13 +384,32 @@ async fn a_new_schedule_is_used_at_once_and_keeps_appointments(app: TestApp) {
 
     let audited = &admin.items("audit?action=schedule.replace").await[0];
     assert_eq!((&audited["before"], &audited["after"]), (&old, &new));
-    for (field, value) in
-        [("capacity", json!(0)), ("periods", json!([{ "weekday": 1, "from": "9", "to": "10:00" }]))]
-    {
+    let period = |weekday: Value, from: &str| json!([{ "weekday": weekday, "from": from, "to": "10:00" }]);
+    let wrongs = [
+        ("capacity", json!(0), "capacity: expected an integer from 1 to 100000"),
+        ("capacity", json!(1.0), "capacity: expected an integer from 1 to 100000"),
+        ("capacity", json!(null), "capacity: is required"),
+        ("slot_minutes", json!("0"), "slot_minutes: expected an integer from 1 to 1440"),
+        ("days_ahead", json!(367), "days_ahead: expected an integer from 0 to 366"),
+        ("min_notice_minutes", json!("x"), "min_notice_minutes: expected an integer from 0 to 527040"),
+        ("periods", period(json!(8), "09:00"), "periods[0].weekday: expected an integer from 1 to 7"),
+        ("periods", period(json!(1), "9"), "periods[0].from: expected a time written HH:MM"),
+        ("periods", period(json!(1), "10:00"), "periods: to must be later than from"),
+    ];
+    let english = admin.with("accept-language", "en");
+    for (field, value, detail) in wrongs {
         let mut wrong = new.clone();
         wrong[field] = value;
-        assert!(problem(&admin.put(&path("schedule"), wrong).await, 400).starts_with(field), "{field}");
+        let answer = english.put(&path("schedule"), wrong).await;
+        assert!(problem(&answer, 400).starts_with(field), "{answer:?}");
+        assert_eq!(answer.json()["detail"], detail);
     }
+    let mut texts = new.clone();
+    for field in ["slot_minutes", "capacity", "days_ahead", "min_notice_minutes"] {
+        texts[field] = json!(format!(" {} ", new[field]));
+    }
+    texts["periods"][0]["weekday"] = json!("1");
+    assert_eq!(admin.put(&path("schedule"), texts).await.expect(200).json(), new, "numeric text is fine");
     assert_eq!(admin.get(&path("schedule")).await.json(), new);
 }
 
@@ -587,6 +648,32 @@ async fn staff_accounts_are_added_and_changed(app: TestApp) {
     app.console_log_in("lin", "  another secret ").await.expect(200);
 }
 
+async fn the_command_line_adds_under_the_same_rules(app: TestApp) {
+    let add = |username: &str| staff::add(app.app(), username.into(), PASSWORD.into(), Role::Admin);
+    let id = add(" lin ").await.unwrap();
+    app.console_log_in("lin", PASSWORD).await.expect(200);
+    let (device, key) = staff::add_device(app.app(), " 大门 ".into(), DeviceKind::Gate).await.unwrap();
+    let kiosk = app.again_in(yuyue::app::Mode::Enforced, |_| ()).await.with("x-device-key", &key);
+    kiosk.post("/v1/available-days/list", json!({})).await.data();
+
+    assert_eq!(add("lin").await.unwrap_err().message.en, "this username is taken");
+    for wrong in [" ", "a\nb", "x".repeat(65).as_str()] {
+        assert_eq!(add(wrong).await.unwrap_err().field.as_deref(), Some("username"), "{wrong}");
+        let refused = staff::add_device(app.app(), wrong.into(), DeviceKind::Gate).await.unwrap_err();
+        assert_eq!(refused.field.as_deref(), Some("name"), "{wrong}");
+    }
+    let audited = app.staff(Role::Auditor).await.items("audit?who=cli").await;
+    let told: Vec<_> =
+        audited.iter().map(|item| (&item["action"], &item["target"], &item["after"])).collect();
+    let gate = json!({ "name": "大门", "kind": "gate" });
+    let lin = json!({ "username": "lin", "role": "admin", "active": true });
+    let expected = [
+        (&json!("device.add"), &json!(format!("device {device}")), &gate),
+        (&json!("staff.add"), &json!(format!("staff {id}")), &lin),
+    ];
+    assert_eq!(told, expected);
+}
+
 async fn a_change_of_an_account_ends_its_sessions(app: TestApp) {
     let admin = app.staff(Role::Admin).await;
     let id = app.account("lin", Role::Reception).await;
@@ -748,6 +835,7 @@ async fn the_audit_log_tells_every_change_and_no_secret(app: TestApp) {
     let by_key = format!("api key {} (报表)", key["id"]);
     let lin = items.last().unwrap()["target"].as_str().unwrap();
     let expected = [
+        format!("cli staff.add {lin}"),
         format!("staff lin session.start {lin}"),
         format!("staff lin brand.add brand {}", brand["id"]),
         format!("staff lin device.add device {}", device["id"]),
@@ -782,6 +870,7 @@ async fn the_audit_log_tells_every_change_and_no_secret(app: TestApp) {
     assert_eq!(auditor.items("audit?who=staff%20lin").await.len(), 8);
     assert_eq!(auditor.items("audit?action=staff.change&target=staff%2099").await.len(), 0);
     assert_eq!(auditor.items("audit?size=1&page=9").await[0]["action"], "session.start");
+    assert_eq!(auditor.items("audit?who=cli").await.len(), 1);
 }
 
 async fn the_numbers_of_the_day(app: TestApp) {

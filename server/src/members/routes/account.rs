@@ -22,6 +22,7 @@ const LONGEST_LIST: i64 = 1_000;
 
 #[derive(Serialize, ToSchema)]
 pub struct Profile {
+    /// Account id (用户ID).
     id: i64,
     /// Mobile number (手机).
     mobile: String,
@@ -29,6 +30,7 @@ pub struct Profile {
     password_is_ok: i64,
     /// Nickname (昵称); "" while unset, like every text here.
     nickname: String,
+    /// Avatar (头像).
     avatar: Avatar,
     /// Gender (性别): 0 unknown (未知), 1 male (男), 2 female (女).
     gender: i64,
@@ -38,6 +40,7 @@ pub struct Profile {
     is_testing: i64,
     /// Bound WeChat openid (微信openid).
     openid: String,
+    /// Where the member lives (所在地区).
     location: Location,
 }
 
@@ -52,15 +55,18 @@ pub struct Avatar {
 
 #[derive(Serialize, ToSchema)]
 pub struct Location {
+    /// Province (省).
     province: Place,
+    /// City (市).
     city: Place,
 }
 
 /// A province (省) or city (市).
 #[derive(Serialize, ToSchema)]
 pub struct Place {
-    /// GB/T 2260 code; 0 while unset.
+    /// Province or city id (省ID、市ID), its GB/T 2260 code; 0 while unset.
     id: u32,
+    /// Name of the province or city (省名称、市名称); "" while unset.
     name: String,
 }
 
@@ -134,11 +140,11 @@ pub struct ProfileFields {
     nickname: String,
     /// Avatar source (头像src).
     avatar: String,
-    /// Gender (性别).
+    /// Gender (性别): 0 unknown (未知), 1 male (男), 2 female (女).
     gender: i64,
-    /// Province id (省ID).
+    /// Province id (省ID), GB/T 2260; 0 while unset.
     province_id: u32,
-    /// City id (市ID).
+    /// City id (市ID), GB/T 2260; 0 while unset.
     city_id: u32,
 }
 
@@ -186,7 +192,8 @@ fn region_error(fault: RegionFault) -> Error {
 
 #[derive(Deserialize, ToSchema)]
 pub struct PasswordChange {
-    /// `password_is_ok` (because the password is missing or weak) or `password` (proved by the old one).
+    /// Why it may be changed (证明方式): `password_is_ok`, because it is missing or weak (弱密码需要重置),
+    /// or `password`, proved by the old one (旧密码).
     proof_state: Line<20>,
     /// The old password (旧密码), for proof `password`.
     #[serde(default)]
@@ -248,6 +255,7 @@ pub async fn change_password(
 pub struct Brand {
     /// Founder (创建者名称).
     pub founder_name: String,
+    /// Brand id (品牌ID).
     pub id: i64,
     /// Brand name (品牌名称).
     pub name: String,
@@ -256,7 +264,9 @@ pub struct Brand {
 /// A shop (门店).
 #[derive(Serialize, ToSchema)]
 pub struct Shop {
+    /// Whose shop it is (品牌).
     pub brand: Brand,
+    /// Shop id (门店ID).
     pub id: i64,
     /// Shop name (店名).
     pub name: String,
@@ -300,7 +310,7 @@ pub async fn shops(State(app): State<App>, member: Member) -> Outcome {
 /// A change of points (积分变更).
 #[derive(Serialize, ToSchema)]
 pub struct PointChange {
-    /// Unix seconds (创建时间戳).
+    /// When, in Unix seconds (创建时间戳).
     create_time: i64,
     /// What caused it (事件ID).
     event_id: i64,

@@ -31,7 +31,7 @@ pub struct CodeRequest {
 
 #[derive(Serialize, ToSchema)]
 pub struct CodeSent {
-    /// Seconds for which the code is valid.
+    /// Seconds for which the code is valid (有效期).
     expires_in: i64,
 }
 

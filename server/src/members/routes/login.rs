@@ -20,7 +20,7 @@ use crate::passwords;
 /// How a member logs in; `grant_type` says which of the fields count.
 #[derive(Deserialize, ToSchema)]
 pub struct LoginRequest {
-    /// `sms_code`, `password` or `openid`.
+    /// How (登录方式): `sms_code` (手机验证码), `password` (密码) or `openid` (微信openid).
     grant_type: Line<20>,
     /// Client id (客户端ID): 13, 23, 31, 32, 41, 42, 44 or 53.
     client_id: IntIn<0, 99>,

@@ -13,8 +13,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::TestApp;
 
-/// Longer than anything takes that works.
-pub const SOON: Duration = Duration::from_secs(20);
+/// Longer than anything takes that works; a WebSocket is pinged every 20 s.
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// Fails the test when `what` takes too long.
 pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
