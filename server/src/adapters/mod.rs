@@ -5,5 +5,9 @@
 //! base URL and runs the same code.
 
 pub mod http;
+pub mod koala;
+pub mod koala_simulator;
 pub mod sms;
 pub mod sms_simulator;
+pub mod wechat;
+pub mod wechat_simulator;
