@@ -7,6 +7,7 @@
 pub mod http;
 pub mod koala;
 pub mod koala_simulator;
+mod loopback;
 pub mod sms;
 pub mod sms_simulator;
 pub mod wechat;
