@@ -2,7 +2,6 @@
 //! and pictures, that can be told to fail. The demo and the tests share it.
 
 mod host;
-mod picture;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +16,7 @@ use serde_json::Value;
 use self::host::{Host, Reply};
 use super::koala::KoalaAccount;
 use super::loopback::{BODY_BYTES, Loopback, SLOW, broken};
+use super::portrait::portrait;
 use crate::clock::{Clock, HOUR, Millis};
 
 /// An employee the host knows from the start.
@@ -34,7 +34,7 @@ impl SimulatedEmployee {
     /// An employee with a drawn picture.
     #[must_use]
     pub fn new(id: i64, name: &str, phone: &str, department: &str) -> Self {
-        let avatar = picture::portrait(id);
+        let avatar = portrait(id);
         Self { id, name: name.into(), phone: phone.into(), department: department.into(), avatar }
     }
 }

@@ -8,6 +8,7 @@ pub mod http;
 pub mod koala;
 pub mod koala_simulator;
 mod loopback;
+mod portrait;
 pub mod sms;
 pub mod sms_simulator;
 pub mod wechat;

@@ -1,13 +1,21 @@
 //! WeChat, in three parts: the cloud service that keeps bindings and sends messages by phone, the
 //! official account that sends template messages by openid, and web authorisation.
 
+mod cloud;
+mod official;
+mod web;
+
 use std::fmt;
 
-use serde_json::{Map, Value};
+use super::http::{Answer, CallError};
+use crate::clock::{HOUR, MINUTE, Millis};
 
-use super::http::{AddressError, Http};
-use crate::clock::Millis;
-use crate::text::mask_phone;
+pub use self::cloud::{CloudBinding, CloudMessage, WechatCloud};
+pub use self::official::{AccessToken, OfficialAccount, OfficialConfig, TemplateMessage};
+pub use self::web::{Profile, Scope, WebUser};
+
+/// How long a fault that only a person can repair waits before the next try.
+const CONFIGURATION_BACK_OFF: Millis = 30 * MINUTE;
 
 /// Why a call failed, and what to do about it. The reasons are for staff: they hold no secret and no
 /// phone number.
@@ -24,6 +32,18 @@ pub enum WechatError {
 }
 
 impl WechatError {
+    fn retry(reason: impl Into<String>) -> Self {
+        Self::Retry { reason: reason.into(), after: None }
+    }
+
+    fn give_up(reason: impl Into<String>) -> Self {
+        Self::GiveUp { reason: reason.into() }
+    }
+
+    fn configuration(reason: impl Into<String>) -> Self {
+        Self::Configuration { reason: reason.into(), after: CONFIGURATION_BACK_OFF }
+    }
+
     /// The text for staff.
     #[must_use]
     pub fn reason(&self) -> &str {
@@ -44,230 +64,124 @@ impl fmt::Display for WechatError {
 
 impl std::error::Error for WechatError {}
 
-/// A binding as the cloud service keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CloudBinding {
-    pub weixin_user_id: String,
-    pub phone: String,
-    pub nick: String,
-    /// The address of the WeChat picture.
-    pub avatar: String,
-}
-
-/// A message that the cloud service delivers to whoever bound the phone.
-#[derive(Clone, PartialEq)]
-pub struct CloudMessage {
-    pub phone: String,
-    pub template: String,
-    /// What opens when the message is touched.
-    pub url: Option<String>,
-    /// The template's variables: `first`, `keyword1`, …, `remark`.
-    pub params: Map<String, Value>,
-    /// The outbox row's id.
-    pub out_id: String,
-}
-
-impl fmt::Debug for CloudMessage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("CloudMessage")
-            .field("phone", &mask_phone(&self.phone))
-            .field("template", &self.template)
-            .field("out_id", &self.out_id)
-            .finish_non_exhaustive()
+impl From<CallError> for WechatError {
+    fn from(error: CallError) -> Self {
+        match error.retryable {
+            true => Self::retry(error.reason),
+            false => Self::configuration(error.reason),
+        }
     }
 }
 
-/// The client of the cloud service. Its address comes with every call, because staff change it while
-/// the server runs.
-#[derive(Clone, Debug)]
-pub struct WechatCloud {
-    http: Http,
-}
-
-impl WechatCloud {
-    #[must_use]
-    pub fn new(http: Http) -> Self {
-        Self { http }
-    }
-
-    /// The phone bound to a WeChat user, if any.
-    ///
-    /// # Errors
-    /// See [`WechatError`].
-    pub async fn binding(
-        &self,
-        cloud_url: &str,
-        weixin_user_id: &str,
-    ) -> Result<Option<CloudBinding>, WechatError> {
-        todo!()
-    }
-
-    /// Binds; the answer carries what WeChat tells about the user.
-    ///
-    /// # Errors
-    /// See [`WechatError`]; `GiveUp` when the service refuses.
-    pub async fn bind(
-        &self,
-        cloud_url: &str,
-        weixin_user_id: &str,
-        phone: &str,
-    ) -> Result<CloudBinding, WechatError> {
-        todo!()
-    }
-
-    /// Ends a binding; `false` when there was none.
-    ///
-    /// # Errors
-    /// See [`WechatError`].
-    pub async fn unbind(&self, cloud_url: &str, weixin_user_id: &str) -> Result<bool, WechatError> {
-        todo!()
-    }
-
-    /// Sends a message.
-    ///
-    /// # Errors
-    /// See [`WechatError`]; `GiveUp` when no WeChat is bound to the phone. After a `Retry` the message
-    /// may still have been sent.
-    pub async fn send(&self, cloud_url: &str, message: &CloudMessage) -> Result<(), WechatError> {
-        todo!()
-    }
-}
-
-/// The official account's settings.
-#[derive(Clone)]
-pub struct OfficialConfig {
-    pub app_id: String,
-    pub app_secret: String,
-    /// `https://api.weixin.qq.com`
-    pub api_base_url: String,
-    /// `https://open.weixin.qq.com`
-    pub open_base_url: String,
-}
-
-impl fmt::Debug for OfficialConfig {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("OfficialConfig")
-            .field("app_id", &self.app_id)
-            .field("api_base_url", &self.api_base_url)
-            .field("open_base_url", &self.open_base_url)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What lets us call the official account's API. The caller keeps it in the database, so that all
-/// nodes use the same one.
-#[derive(Clone, PartialEq, Eq)]
-pub struct AccessToken {
-    pub value: String,
-    pub expires_at: Millis,
-}
-
-impl AccessToken {
-    /// Whether it is time to fetch the next one, while this one still works.
-    #[must_use]
-    pub fn is_due(&self, now: Millis) -> bool {
-        todo!()
-    }
-}
-
-/// A template message to one follower.
-#[derive(Clone, PartialEq)]
-pub struct TemplateMessage {
-    pub open_id: String,
-    pub template: String,
-    pub url: Option<String>,
-    /// The template's variables, plain: `{"keyword1": "张三"}`.
-    pub params: Map<String, Value>,
-    /// The outbox row's id: WeChat sends a message once for it, for ten minutes.
-    pub out_id: String,
-}
-
-/// What web authorisation asks the user for.
+/// Which of WeChat's calls failed: some codes mean different things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// The openid only, without asking.
-    Base,
-    /// Name and picture, too.
-    UserInfo,
+enum Step {
+    /// Fetching the access token with the secret.
+    Token,
+    /// A call with that token.
+    Api,
+    /// Web authorisation, with the user's code or the user's own token.
+    Web,
 }
 
-/// Who came back from web authorisation.
-#[derive(Clone, PartialEq, Eq)]
-pub struct WebUser {
-    pub open_id: String,
-    /// For [`OfficialAccount::user_info`]; not the API's token.
-    pub access_token: String,
+/// Sorts a refusal by its `errcode`. An unknown one counts as a fault of the configuration: the
+/// message is kept, WeChat is not pressed, and staff see the code.
+fn fault(step: Step, code: i64, message: &str) -> WechatError {
+    let reason = format!("{code}: {}", tidy(message));
+    match (code, step) {
+        (-1, _) => WechatError::retry(reason),
+        (40_001 | 40_014 | 41_001 | 42_001, Step::Api) => WechatError::TokenInvalid { reason },
+        // The user's token or code is spent: the user has to start over, or may not come in (40226).
+        (40_001 | 40_014 | 42_001 | 40_003 | 40_029 | 40_163 | 40_226 | 41_008 | 42_003, Step::Web) => {
+            WechatError::GiveUp { reason }
+        }
+        // The recipient: unknown, no follower, refuses; or the message: malformed, breaks a rule.
+        (40_003 | 43_004 | 43_101 | 47_001 | 47_003, Step::Api) => WechatError::GiveUp { reason },
+        (43_117, _) => WechatError::Retry { reason, after: Some(10 * MINUTE) },
+        // A day's quota comes back at midnight; asking once an hour finds that soon enough.
+        (45_009, _) => WechatError::Retry { reason, after: Some(HOUR) },
+        (45_011, _) => WechatError::Retry { reason, after: Some(MINUTE) },
+        _ => WechatError::configuration(reason),
+    }
 }
 
-/// A user's name and picture.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Profile {
-    pub nick: String,
-    pub avatar: String,
+/// A status that no part of WeChat answers on purpose: the way there is disturbed.
+fn check_status(answer: &Answer) -> Result<(), WechatError> {
+    let reason = || format!("WeChat answered {}", answer.status);
+    match answer.status {
+        200 => Ok(()),
+        408 | 429 | 500.. => Err(WechatError::retry(reason())),
+        _ => Err(WechatError::configuration(reason())),
+    }
 }
 
-/// The client of the official account's API and of web authorisation.
-#[derive(Clone, Debug)]
-pub struct OfficialAccount {
-    http: Http,
+/// The other side's words on one line, with phone numbers hidden. Other numbers stay: they make up
+/// the request id that WeChat's support asks for.
+fn tidy(message: &str) -> String {
+    let mut kept = String::new();
+    let mut digits = String::new();
+    for character in message.chars().take(200).chain(['\n']) {
+        if character.is_ascii_digit() {
+            digits.push(character);
+            continue;
+        }
+        kept.push_str(if digits.len() < 11 { &digits } else { "****" });
+        digits.clear();
+        kept.push(if character.is_control() { ' ' } else { character });
+    }
+    kept.truncate(kept.trim_end().len());
+    kept
 }
 
-impl OfficialAccount {
-    /// # Errors
-    /// When one of the addresses breaks the rules of [`super::http::BaseUrl`].
-    pub fn new(http: Http, config: OfficialConfig) -> Result<Self, AddressError> {
-        todo!()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_sorted_by_what_can_be_done_about_them() {
+        use Step::{Api, Token, Web};
+        for (step, code) in [(Api, 40_001), (Api, 40_014), (Api, 42_001), (Api, 41_001)] {
+            assert!(matches!(fault(step, code, ""), WechatError::TokenInvalid { .. }), "{code}");
+        }
+        for (step, code) in [
+            (Api, 40_003),
+            (Api, 43_004),
+            (Api, 43_101),
+            (Api, 47_001),
+            (Api, 47_003),
+            (Web, 40_029),
+            (Web, 40_163),
+            (Web, 40_226),
+            (Web, 42_001),
+        ] {
+            assert!(matches!(fault(step, code, ""), WechatError::GiveUp { .. }), "{code}");
+        }
+        for (step, code) in [
+            (Token, 40_001),
+            (Token, 40_013),
+            (Token, 40_125),
+            (Web, 40_125),
+            (Api, 40_037),
+            (Api, 41_028),
+            (Api, 41_030),
+            (Api, 48_001),
+            (Api, 99_999),
+        ] {
+            assert!(matches!(fault(step, code, ""), WechatError::Configuration { .. }), "{code}");
+        }
+        for (code, expected) in
+            [(-1, None), (43_117, Some(10 * MINUTE)), (45_009, Some(HOUR)), (45_011, Some(MINUTE))]
+        {
+            assert!(
+                matches!(fault(Api, code, ""), WechatError::Retry { after, .. } if after == expected),
+                "{code}"
+            );
+        }
     }
 
-    /// Fetches the access token. `force` ends the old one at once, and is allowed 20 times a day.
-    ///
-    /// # Errors
-    /// See [`WechatError`].
-    pub async fn fetch_token(&self, force: bool, now: Millis) -> Result<AccessToken, WechatError> {
-        todo!()
-    }
-
-    /// A token to use instead of `refused`, by force only where WeChat insists on giving that one.
-    ///
-    /// # Errors
-    /// See [`WechatError`].
-    pub async fn renew_token(&self, refused: &str, now: Millis) -> Result<AccessToken, WechatError> {
-        todo!()
-    }
-
-    /// Sends a message and gives WeChat's id for it.
-    ///
-    /// # Errors
-    /// See [`WechatError`].
-    pub async fn send_template(
-        &self,
-        token: &AccessToken,
-        message: &TemplateMessage,
-    ) -> Result<i64, WechatError> {
-        todo!()
-    }
-
-    /// Where to send the browser; WeChat sends it back to `redirect_uri` with `code` and `state`.
-    #[must_use]
-    pub fn authorize_url(&self, redirect_uri: &str, scope: Scope, state: &str) -> String {
-        todo!()
-    }
-
-    /// Exchanges the code that the browser brought.
-    ///
-    /// # Errors
-    /// See [`WechatError`]; `GiveUp` when the user has to start over or may not be let in.
-    pub async fn exchange_code(&self, code: &str) -> Result<WebUser, WechatError> {
-        todo!()
-    }
-
-    /// The name and picture of a user who allowed it ([`Scope::UserInfo`]).
-    ///
-    /// # Errors
-    /// See [`WechatError`].
-    pub async fn user_info(&self, access_token: &str, open_id: &str) -> Result<Profile, WechatError> {
-        todo!()
+    #[test]
+    fn reasons_keep_the_request_id_and_hide_phones() {
+        let error = fault(Step::Api, 47_003, "data.thing1\n13811111111 invalid rid: 6123abcd-0012345-12");
+        assert_eq!(error.reason(), "47003: data.thing1 **** invalid rid: 6123abcd-0012345-12");
     }
 }

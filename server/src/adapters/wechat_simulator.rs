@@ -1,20 +1,33 @@
 //! Stand-ins for WeChat: the cloud service, and the official account with web authorisation. Real
-//! HTTP servers on loopback that keep state and can be told to fail.
+//! HTTP servers on loopback that keep state and can be told to fail. The demo and the tests share
+//! them.
 
-use std::io;
+mod cloud;
+mod official;
 
+use std::collections::VecDeque;
+
+use axum::http::HeaderMap;
+use axum::http::header::HOST;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use super::wechat::{CloudBinding, OfficialConfig};
-use crate::clock::{Clock, Millis};
+use super::portrait::portrait;
+use crate::clock::Millis;
 
+pub use self::cloud::CloudSimulator;
+pub use self::official::{OfficialSimulator, SimulatedUser};
 pub use super::sms_simulator::Fault;
+
+/// How many messages are kept.
+const KEPT: usize = 1_000;
 
 /// A message a simulator accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Received {
     /// Empty at the official account, which knows openids only.
     pub phone: String,
+    /// The WeChat user who got it.
     pub open_id: String,
     pub template: String,
     pub params: Map<String, Value>,
@@ -22,94 +35,34 @@ pub struct Received {
     pub at: Millis,
 }
 
-/// The cloud service; it stops when dropped.
-pub struct CloudSimulator {}
+/// Messages, oldest first.
+#[derive(Default)]
+struct Inbox(VecDeque<Received>);
 
-impl CloudSimulator {
-    /// Starts on a free loopback port, on the current tokio runtime.
-    ///
-    /// # Errors
-    /// When no port can be had.
-    pub async fn start(clock: Clock) -> io::Result<Self> {
-        todo!()
+impl Inbox {
+    fn push(&mut self, message: Received) {
+        self.0.push_back(message);
+        let surplus = self.0.len().saturating_sub(KEPT);
+        self.0.drain(..surplus);
     }
 
-    /// What `cloud_url` has to be.
-    #[must_use]
-    pub fn base_url(&self) -> String {
-        todo!()
-    }
-
-    pub fn set_fault(&self, fault: Fault) {
-        todo!()
-    }
-
-    /// The bindings, newest first.
-    #[must_use]
-    pub fn bindings(&self) -> Vec<CloudBinding> {
-        todo!()
-    }
-
-    /// The messages accepted, newest first.
-    #[must_use]
-    pub fn received(&self) -> Vec<Received> {
-        todo!()
-    }
-
-    /// The messages accepted for one phone, newest first.
-    #[must_use]
-    pub fn received_by(&self, phone: &str) -> Vec<Received> {
-        todo!()
+    fn newest_first(&self) -> impl Iterator<Item = &Received> {
+        self.0.iter().rev()
     }
 }
 
-/// A WeChat user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SimulatedUser {
-    pub open_id: String,
-    pub nick: String,
-    /// Whether the user follows the official account.
-    pub follows: bool,
-    /// Whether WeChat shows only a throw-away identity (a page opened as a snapshot).
-    pub is_snapshot: bool,
+/// Where the picture of a WeChat user is, as the caller would reach it.
+fn avatar_url(headers: &HeaderMap, open_id: &str) -> String {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let number: u64 = open_id.bytes().fold(0, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte));
+    format!("http://{host}/avatar/{number}.jpg")
 }
 
-/// The official account and web authorisation; it stops when dropped.
-pub struct OfficialSimulator {}
-
-impl OfficialSimulator {
-    /// Starts on a free loopback port, on the current tokio runtime. Web authorisation lets in the
-    /// first of `users` until [`OfficialSimulator::sign_in_as`] names another.
-    ///
-    /// # Errors
-    /// When no port can be had.
-    pub async fn start(clock: Clock, users: Vec<SimulatedUser>) -> io::Result<Self> {
-        todo!()
-    }
-
-    /// The settings a client needs to be let in.
-    #[must_use]
-    pub fn config(&self) -> OfficialConfig {
-        todo!()
-    }
-
-    pub fn set_fault(&self, fault: Fault) {
-        todo!()
-    }
-
-    /// Makes sending answer that the day's quota is used up (45009), until told otherwise.
-    pub fn set_quota_used(&self, used: bool) {
-        todo!()
-    }
-
-    /// Who is holding the phone when the authorisation page opens.
-    pub fn sign_in_as(&self, open_id: &str) {
-        todo!()
-    }
-
-    /// The messages accepted, newest first.
-    #[must_use]
-    pub fn received(&self) -> Vec<Received> {
-        todo!()
-    }
+/// The picture at such an address.
+fn avatar(path: &str) -> Option<Response> {
+    let number = path.strip_prefix("/avatar/")?.strip_suffix(".jpg")?.parse().ok()?;
+    Some(([("content-type", "image/jpeg")], portrait(number)).into_response())
 }
+
+#[cfg(test)]
+mod tests;

@@ -349,7 +349,7 @@ async fn the_host_is_as_strict_as_the_real_one() {
         answer.json::<serde_json::Value>().unwrap()
     };
     assert_eq!(photo(b"GIF89a").await["code"], -300);
-    let taken = photo(&picture::portrait(1)).await;
+    let taken = photo(&portrait(1)).await;
     assert_eq!((&taken["code"], &taken["data"]["id"]), (&json!(0), &json!(1)));
 
     let id = bench.create(false).await.unwrap();

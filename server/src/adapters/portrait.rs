@@ -1,4 +1,4 @@
-//! Portraits drawn in code, so that the demo has avatars without shipping anybody's face.
+//! Portraits drawn in code: the simulators have avatars, and ship nobody's face.
 
 use jpeg_encoder::{ColorType, Encoder};
 
