@@ -42,6 +42,7 @@ pub struct Parts {
     /// Password hashing is meant to be slow: as many at once as there are cores.
     pub hashing: Semaphore,
     pub slots: crate::slots::Readiness,
+    pub visitors: crate::visitors::Parts,
     pub metrics: PrometheusHandle,
     /// Simulators, in the demo and in tests.
     pub demo: Option<Demo>,
@@ -75,6 +76,7 @@ impl App {
         let db = open_database(&config).await?;
         let secrets = Secrets::load(&config.secrets.key, &config.data_dir, &ids)?;
         let sms = sms_client(&config, &ids)?;
+        let visitors = crate::visitors::Parts::new(&config, &clock)?;
         let parts = Parts {
             mode,
             db,
@@ -85,6 +87,7 @@ impl App {
             live: Live::default(),
             hashing: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
             slots: crate::slots::Readiness::default(),
+            visitors,
             metrics: metrics_recorder(),
             demo,
             config,

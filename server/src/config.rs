@@ -28,6 +28,8 @@ pub struct Config {
     pub slots: Slots,
     pub staff: Staff,
     pub sms: Sms,
+    pub visitors: Visitors,
+    pub wechat: Wechat,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -129,6 +131,55 @@ impl Sms {
     }
 }
 
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Visitors {
+    pub time_format: TimeFormat,
+    pub place: String,
+    #[serde(deserialize_with = "millis")]
+    pub retention: Millis,
+    #[serde(deserialize_with = "millis")]
+    pub directory_ttl: Millis,
+    #[serde(deserialize_with = "millis")]
+    pub session_lifetime: Millis,
+    pub sms_link: SmsLink,
+    #[serde(deserialize_with = "text")]
+    pub koala_ip: String,
+    #[serde(deserialize_with = "text")]
+    pub koala_username: String,
+    #[serde(deserialize_with = "text")]
+    pub koala_password: String,
+    pub cloud_url: String,
+    pub templates: crate::visitors::settings::Templates,
+}
+
+/// How replies of visitors show times.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeFormat {
+    Unix,
+    Text,
+}
+
+/// How a text message shows the address of a QR code.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum SmsLink {
+    Path,
+    Url,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wechat {
+    #[serde(deserialize_with = "text")]
+    pub app_id: String,
+    #[serde(deserialize_with = "text")]
+    pub app_secret: String,
+    pub api_base_url: String,
+    pub open_base_url: String,
+}
+
 macro_rules! redacted_debug {
     ($($part:ty),*) => {$(
         impl std::fmt::Debug for $part {
@@ -138,7 +189,7 @@ macro_rules! redacted_debug {
         }
     )*};
 }
-redacted_debug!(Database, Secrets, Sms);
+redacted_debug!(Database, Secrets, Sms, Visitors, Wechat);
 
 /// What the command line gives; the names are the settings' own.
 #[derive(Clone, Debug, Default)]

@@ -19,3 +19,4 @@ pub mod serve;
 pub mod slots;
 pub mod staff;
 pub mod text;
+pub mod visitors;

@@ -4,3 +4,5 @@
 pub const OPENID: i64 = 1;
 /// The slots of the schedule: shared to give one back, exclusive to lay them anew.
 pub const SCHEDULE: i64 = 2;
+/// The parts of names by which visits are found.
+pub const GRAMS: i64 = 4;

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::{http, live, outbox};
+use crate::{http, live, outbox, visitors};
 
 /// Serves until `stop`, then finishes what is in flight, but waits no longer than the setting says.
 ///
@@ -20,6 +20,7 @@ pub async fn run(
     let mut background = JoinSet::new();
     background.spawn(live::run(app.clone()));
     background.spawn(outbox::worker::run(app.clone()));
+    background.spawn(visitors::scans::run(app.clone()));
     let patience = app.config.server.shutdown_timeout;
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let service = http::router::build(&app).into_make_service_with_connect_info::<SocketAddr>();
@@ -40,6 +41,9 @@ pub async fn run(
     };
     // Whatever is cut off here is a row in the database and goes on at the next start.
     background.shutdown().await;
+    if let Err(error) = visitors::scans::flush(&app).await {
+        tracing::error!(cause = error.cause, "the last scans could not be written");
+    }
     // Closing the database waits for its threads, which must not hold up an async thread.
     let closed = tokio::task::spawn_blocking(move || drop(app)).await;
     result.and(closed.map_err(|error| error.to_string()))

@@ -17,18 +17,23 @@ const PAGE_SIZE: usize = 500;
 /// Far more than an office has.
 const MOST_PAGES: usize = 200;
 
+/// Apart from its caller, because a serializer must not be held while waiting for the answer.
+fn list_query(category: &str, name: &str, page: usize) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("category", category);
+    if !name.is_empty() {
+        query.append_pair("name", name);
+    }
+    query.append_pair("page", &page.to_string()).append_pair("size", &PAGE_SIZE.to_string());
+    query.finish()
+}
+
 impl Session {
     /// The subjects of a category whose name contains `name`, in order of their ids.
     pub async fn list(&self, category: &str, name: &str) -> Result<Vec<Subject>, KoalaError> {
         let mut found = HashMap::new();
         for page in 1..=MOST_PAGES {
-            let mut query = Serializer::new(String::new());
-            query.append_pair("category", category);
-            if !name.is_empty() {
-                query.append_pair("name", name);
-            }
-            query.append_pair("page", &page.to_string()).append_pair("size", &PAGE_SIZE.to_string());
-            let said = self.page(&query.finish()).await?;
+            let said = self.page(&list_query(category, name, page)).await?;
             let rows: Vec<Subject> = serde_json::from_value(said.data)
                 .map_err(|_| KoalaError::new(KoalaErrorKind::Malformed, "the list is not Koala's"))?;
             let (known, seen) = (found.len(), rows.len());
