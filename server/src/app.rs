@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::sync::Semaphore;
 use yuyue_db::{Db, Options};
 
@@ -88,7 +88,7 @@ impl App {
             hashing: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
             slots: crate::slots::Readiness::default(),
             visitors,
-            metrics: metrics_recorder(),
+            metrics: metrics_recorder()?,
             demo,
             config,
         };
@@ -141,11 +141,23 @@ fn sms_client(config: &Config, ids: &Ids) -> Result<Option<SmsClient>, String> {
     client.map(Some).map_err(|error| format!("sms.base_url or sms.voice_base_url: {}", error.0))
 }
 
+/// Upper bounds of the times: from a read in memory to a request that is cut off.
+const SECONDS: [f64; 12] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+/// Upper bounds of how many writes share a commit.
+const CALLERS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 256.0];
+
 /// The process's metrics. A second application in one process (as tests have) gets a recorder that
 /// renders nothing, because metrics are global to a process.
-fn metrics_recorder() -> PrometheusHandle {
-    let recorder = PrometheusBuilder::new().build_recorder();
+fn metrics_recorder() -> Result<PrometheusHandle, String> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Full("yuyue_db_batch_size".into()), &CALLERS)
+        })
+        .map_err(|error| error.to_string())?
+        .build_recorder();
     let handle = recorder.handle();
     let _ = metrics::set_global_recorder(recorder);
-    handle
+    Ok(handle)
 }

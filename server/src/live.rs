@@ -1,6 +1,7 @@
 //! Live events: rows with ids that grow in commit order, told to every connected client on every node.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::sync::broadcast;
 use yuyue_db::{Row, Tx, params, sql};
@@ -14,7 +15,7 @@ pub const KEPT: Millis = DAY;
 /// The wake channel of the event table.
 const CHANNEL: &str = "event";
 const BATCH: i64 = 500;
-/// A client that is this many events behind is too slow to be waited for.
+/// Who falls further behind than this reads the table instead.
 const BACKLOG: usize = 256;
 
 /// Something that happened.
@@ -66,30 +67,52 @@ pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
 }
 
 /// This node's end of the event table.
-pub struct Live(broadcast::Sender<Arc<Event>>);
+pub struct Live {
+    events: broadcast::Sender<Arc<Event>>,
+    /// The id of the last event that was handed out.
+    newest: AtomicI64,
+}
 
 impl Default for Live {
     fn default() -> Self {
-        Self(broadcast::Sender::new(BACKLOG))
+        Self { events: broadcast::Sender::new(BACKLOG), newest: AtomicI64::new(0) }
     }
 }
 
 impl Live {
-    /// Events from now on. A receiver that lags more than the backlog is told so.
+    /// Events from now on, and the id of the last one before them. A receiver that falls behind the
+    /// backlog is told so.
     #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
-        self.0.subscribe()
+    pub fn subscribe(&self) -> (i64, broadcast::Receiver<Arc<Event>>) {
+        // In this order: an event between the two is seen as missed, not as had.
+        (self.newest.load(Ordering::SeqCst), self.events.subscribe())
     }
+
+    /// How many clients are connected to this node.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.events.receiver_count()
+    }
+}
+
+/// Takes note of the events there are, so that clients get what comes next and nothing before it.
+/// Called before the first client can connect.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn begin(app: &App) -> Result<(), Error> {
+    let last = sql!("SELECT last FROM event_counter WHERE id = 1");
+    let last = app.db.point("live.last", move |tx| Ok::<_, Error>(tx.query_one(last, &[], |row| row.get("last"))?));
+    app.live.newest.store(last.await?, Ordering::SeqCst);
+    Ok(())
 }
 
 /// Reads new events and hands them to this node's clients; runs for as long as the server does.
 pub async fn run(app: App) {
     let mut wakes = app.db.subscribe(CHANNEL);
-    let mut cursor = None;
     loop {
-        match deliver(&app, cursor).await {
-            Ok(last) => cursor = Some(last),
-            Err(error) => tracing::warn!(cause = error.cause, "events could not be read; trying again"),
+        if let Err(error) = deliver(&app).await {
+            tracing::warn!(cause = error.cause, "events could not be read; trying again");
         }
         // The tick is the net under a wake that was lost with its connection.
         let _ =
@@ -98,28 +121,22 @@ pub async fn run(app: App) {
     }
 }
 
-/// Delivers what came after `cursor` (from the start: only what comes next) and gives the new one.
-async fn deliver(app: &App, cursor: Option<i64>) -> Result<i64, Error> {
-    let Some(mut cursor) = cursor else {
-        let last = sql!("SELECT last FROM event_counter WHERE id = 1");
-        return app
-            .db
-            .point("live.last", move |tx| Ok(tx.query_one(last, &[], |row| row.get("last"))?))
-            .await;
-    };
+/// Hands out what came after the newest event handed out.
+async fn deliver(app: &App) -> Result<(), Error> {
     loop {
+        let newest = app.live.newest.load(Ordering::SeqCst);
         let find = sql!("SELECT id, kind, body FROM event WHERE id > $1 ORDER BY id LIMIT $2");
         let events = app
             .db
-            .read("live.deliver", move |tx| Ok::<_, Error>(tx.query(find, params![cursor, BATCH], event)?));
+            .read("live.deliver", move |tx| Ok::<_, Error>(tx.query(find, params![newest, BATCH], event)?));
         let events = events.await?;
         if events.is_empty() {
-            return Ok(cursor);
+            return Ok(());
         }
         for event in events {
-            cursor = event.id;
+            app.live.newest.store(event.id, Ordering::SeqCst);
             // No receiver is no error: nobody is connected to this node.
-            let _ = app.live.0.send(Arc::new(event));
+            let _ = app.live.events.send(Arc::new(event));
         }
     }
 }

@@ -4,5 +4,7 @@
 pub const OPENID: i64 = 1;
 /// The slots of the schedule: shared to give one back, exclusive to lay them anew.
 pub const SCHEDULE: i64 = 2;
+/// Changing who administers this server.
+pub const ADMINS: i64 = 3;
 /// The parts of names by which visits are found.
 pub const GRAMS: i64 = 4;

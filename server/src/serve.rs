@@ -17,9 +17,11 @@ pub async fn run(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), String> {
+    live::begin(&app).await.map_err(|error| error.cause.unwrap_or_default())?;
     let mut background = JoinSet::new();
     background.spawn(live::run(app.clone()));
     background.spawn(outbox::worker::run(app.clone()));
+    background.spawn(fold_metrics(app.clone()));
     background.spawn(visitors::scans::run(app.clone()));
     let patience = app.config.server.shutdown_timeout;
     let (stopping, stopped) = tokio::sync::oneshot::channel();
@@ -47,4 +49,14 @@ pub async fn run(
     // Closing the database waits for its threads, which must not hold up an async thread.
     let closed = tokio::task::spawn_blocking(move || drop(app)).await;
     result.and(closed.map_err(|error| error.to_string()))
+}
+
+/// Histograms keep every sample until they are folded into their buckets; without this they would
+/// grow for as long as nobody scrapes them.
+async fn fold_metrics(app: App) {
+    let mut tick = tokio::time::interval(std::time::Duration::from_secs(5));
+    loop {
+        tick.tick().await;
+        app.metrics.run_upkeep();
+    }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -22,10 +22,11 @@ const BATCH: usize = 256;
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
 /// Above this size the writer itself empties the log, between two batches: beside a busy writer the
 /// checkpointer never sees the end of it.
-const WAL_BOUND_BYTES: i64 = 64 << 20;
-/// How long the writer waits for readers of the log when it empties it. A long report must not stop
-/// the bookings; the log then grows until the report is done.
+const LOG_BOUND_BYTES: u64 = 64 << 20;
+/// How long, and how often, the writer waits for readers of the log when it empties it. A long report
+/// must not stop the bookings; the log then grows until the report is done.
 const WAIT_FOR_READERS: Duration = Duration::from_millis(100);
+const WAIT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const WAIT_FOR_LOCKS: Duration = Duration::from_secs(5);
 const STATEMENTS_PER_CONNECTION: usize = 512;
 const PARAMETERS: [&str; 32] = [
@@ -51,9 +52,9 @@ impl Sqlite {
         let (writes, write_jobs) = bounded(queue);
         let (reads, read_jobs) = bounded(queue);
         let (stop, stopped) = bounded(0);
-        let shared = Arc::new(LogState::default());
+        let log = Arc::new(Log::of(path));
 
-        let writer = Writer { connection: connect(path)?, wakes, log: Arc::clone(&shared) };
+        let writer = Writer { connection: connect(path)?, wakes, log: Arc::clone(&log) };
         let writer = spawn("db-write", move || writer.run(&write_jobs))?;
         let mut helpers = Vec::new();
         for _ in 0..readers {
@@ -61,7 +62,7 @@ impl Sqlite {
             helpers.push(spawn("db-read", move || run_reader(&connection, &jobs))?);
         }
         let checkpointer = connect(path)?;
-        helpers.push(spawn("db-checkpoint", move || run_checkpoints(&checkpointer, &shared, &stopped))?);
+        helpers.push(spawn("db-checkpoint", move || run_checkpoints(&checkpointer, &log, &stopped))?);
         let inline = (0..readers).map(|_| connect_reader(path).map(Mutex::new)).collect::<Result<_>>()?;
         Ok(Self {
             path: path.to_owned(),
@@ -153,30 +154,67 @@ pub(crate) fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::Unavailable(error.to_string())
 }
 
-/// What the writer and the checkpointer tell each other about the write-ahead log.
-#[derive(Default)]
-struct LogState {
+/// The write-ahead log, which the writer fills and the checkpointer copies into the database file.
+struct Log {
+    path: PathBuf,
     has_new_pages: AtomicBool,
-    is_over_bound: AtomicBool,
+    /// The engine refuses a second checkpoint at the same time instead of waiting for the first.
+    checkpoint: Mutex<()>,
+}
+
+impl Log {
+    fn of(database: &Path) -> Self {
+        let mut path = database.as_os_str().to_owned();
+        path.push("-wal");
+        Self { path: path.into(), has_new_pages: AtomicBool::new(false), checkpoint: Mutex::default() }
+    }
+
+    fn is_over_bound(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|file| file.len() > LOG_BOUND_BYTES)
+    }
+
+    /// Copies what it can without waiting for anybody; gives whether that was all.
+    fn copy(&self, connection: &Connection) -> bool {
+        self.run(connection, "PASSIVE")
+    }
+
+    /// Copies everything and gives the space back; gives whether readers let it.
+    fn empty(&self, connection: &Connection) -> bool {
+        self.run(connection, "TRUNCATE")
+    }
+
+    fn run(&self, connection: &Connection, mode: &str) -> bool {
+        let _alone = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_complete = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+            Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+        });
+        is_complete.unwrap_or_else(|error| {
+            tracing::warn!(%error, mode, "checkpoint failed; it will be tried again");
+            false
+        })
+    }
 }
 
 struct Writer {
     connection: Connection,
     wakes: Arc<Wakes>,
-    log: Arc<LogState>,
+    log: Arc<Log>,
 }
 
 impl Writer {
     fn run(self, jobs: &Receiver<Box<dyn Job>>) {
+        let mut may_wait_from = Instant::now();
         while let Ok(first) = jobs.recv() {
             self.commit_batch(first, jobs);
-            if self.log.is_over_bound.swap(false, Ordering::Relaxed) {
+            if self.log.is_over_bound() && Instant::now() >= may_wait_from {
                 let _ = self.connection.busy_timeout(WAIT_FOR_READERS);
-                checkpoint(&self.connection, "TRUNCATE");
+                if !self.log.empty(&self.connection) {
+                    may_wait_from = Instant::now() + WAIT_AGAIN_AFTER;
+                }
                 let _ = self.connection.busy_timeout(WAIT_FOR_LOCKS);
             }
         }
-        checkpoint(&self.connection, "TRUNCATE");
+        self.log.empty(&self.connection);
     }
 
     /// Runs `first` and everything that is waiting behind it as one transaction; answers after it.
@@ -255,29 +293,10 @@ fn run_reader(connection: &Connection, jobs: &Receiver<Box<dyn Job>>) {
     }
 }
 
-fn run_checkpoints(connection: &Connection, log: &LogState, stopped: &Receiver<()>) {
+fn run_checkpoints(connection: &Connection, log: &Log, stopped: &Receiver<()>) {
     while stopped.recv_timeout(CHECKPOINT_EVERY) == Err(RecvTimeoutError::Timeout) {
-        if log.has_new_pages.swap(false, Ordering::Relaxed) {
-            let (bytes, is_complete) = checkpoint(connection, "PASSIVE");
-            log.is_over_bound.store(bytes > WAL_BOUND_BYTES, Ordering::Relaxed);
-            if !is_complete {
-                log.has_new_pages.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-}
-
-/// Copies the log into the database file; gives the size of the log in bytes, and whether all of it
-/// was copied (a reader of an older state prevents that).
-fn checkpoint(connection: &Connection, mode: &str) -> (i64, bool) {
-    let copied = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-        Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-    });
-    match copied {
-        Ok((pages, copied)) => (pages * 4096, pages >= 0 && copied == pages),
-        Err(error) => {
-            tracing::warn!(%error, mode, "checkpoint failed; it will be tried again");
-            (0, false)
+        if log.has_new_pages.swap(false, Ordering::Relaxed) && !log.copy(connection) {
+            log.has_new_pages.store(true, Ordering::Relaxed);
         }
     }
 }

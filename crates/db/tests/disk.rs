@@ -178,8 +178,8 @@ async fn the_log_stays_bounded(db: TestDb) {
         });
     }
     let largest = callers.join_all().await.into_iter().max().unwrap();
-    // What is written between two looks of the checkpointer comes on top.
-    assert!(largest < 2 * BOUND, "the log grew to {largest} bytes");
+    // The batch that crosses the bound comes on top, and a margin for the frames around the rows.
+    assert!(largest < BOUND + (8 << 20), "the log grew to {largest} bytes");
 }
 
 /// A reader of an old state keeps the log from being copied; it stops neither writes nor, once it is

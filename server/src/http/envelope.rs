@@ -11,7 +11,6 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Kind};
@@ -102,15 +101,33 @@ pub struct SlotsReply<T> {
     pub request_id: String,
 }
 
-/// Visitors (002): the body of every reply.
+/// Visitors (002): the body of a success.
 #[derive(Serialize, ToSchema)]
 pub struct VisitorsReply<T> {
     /// 0 on success.
     pub code: i64,
     /// "" on success, else what went wrong, naming the field.
     pub err_msg: String,
-    /// Left out where there is nothing to tell.
     pub data: T,
+}
+
+/// Visitors (002): the body of a list.
+#[derive(Serialize, ToSchema)]
+pub struct VisitorsPage<T> {
+    /// 0 on success.
+    pub code: i64,
+    pub err_msg: String,
+    pub data: Vec<T>,
+    pub page: crate::visitors::view::PageInfo,
+}
+
+/// Visitors (002): the body of an error, and of a success with nothing to tell.
+#[derive(Serialize, ToSchema)]
+pub struct VisitorsAnswer {
+    /// 0 on success.
+    pub code: i64,
+    /// "" on success, else what went wrong, naming the field.
+    pub err_msg: String,
 }
 
 /// Members (004): the body of an error.
@@ -206,7 +223,7 @@ impl Product {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        *response.body_mut() = Body::from(body.to_string());
+        *response.body_mut() = Body::from(body);
         response
     }
 }
@@ -230,13 +247,13 @@ fn documented_status(error: &Error, status: StatusCode) -> StatusCode {
     }
 }
 
-fn slots_failure(error: &Error, message: &str, id: RequestId) -> Value {
-    let number = match error.kind {
+fn slots_failure(error: &Error, message: &str, id: RequestId) -> String {
+    let error_no = match error.kind {
         Kind::Refused(code) => code.number,
         Kind::Invalid => crate::slots::rules::INVALID,
         other => i64::from(other.status()),
     };
-    json!({ "data": null, "error_msg": message, "error_no": number, "request_id": id.to_string() })
+    json(&SlotsReply { data: (), error_msg: message.to_owned(), error_no, request_id: id.to_string() })
 }
 
 fn visitors_success(data: Option<&[u8]>, page: Option<&[u8]>) -> Vec<u8> {
@@ -251,18 +268,19 @@ fn visitors_success(data: Option<&[u8]>, page: Option<&[u8]>) -> Vec<u8> {
     body
 }
 
-fn visitors_failure(error: &Error, message: &str) -> Value {
-    let number = match error.kind {
+fn visitors_failure(error: &Error, message: &str) -> String {
+    let code = match error.kind {
         Kind::Refused(code) => code.number,
         other => i64::from(other.status()),
     };
-    json!({ "code": number, "err_msg": message })
+    json(&VisitorsAnswer { code, err_msg: message.to_owned() })
 }
 
-fn members_failure(error: &Error, message: &str, english: bool) -> Value {
+fn members_failure(error: &Error, message: &str, english: bool) -> String {
     use crate::members::rules::{INVALID, MOBILE_INCORRECT, TOKEN_INVALID};
-    let body =
-        |number: i64, name: &str, message: &str| json!({ "code": number, "message": message, "error": name });
+    let body = |code: i64, name: &str, message: &str| {
+        json(&MembersError { code, message: message.to_owned(), error: name.to_owned() })
+    };
     match error.kind {
         Kind::Refused(code) => body(code.number, code.name, message),
         // The document has a code of its own for this one field.
@@ -274,6 +292,10 @@ fn members_failure(error: &Error, message: &str, english: bool) -> Value {
         Kind::Unauthenticated => body(TOKEN_INVALID.number, TOKEN_INVALID.name, message),
         other => body(i64::from(other.status()), reason(other), message),
     }
+}
+
+fn json(body: &impl Serialize) -> String {
+    serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned())
 }
 
 /// The stable name of an error that no product has a code for.
@@ -295,13 +317,12 @@ fn reason(kind: Kind) -> &'static str {
     }
 }
 
-fn problem(error: &Error, message: &str, status: StatusCode) -> Value {
-    let problem = Problem {
+fn problem(error: &Error, message: &str, status: StatusCode) -> String {
+    json(&Problem {
         kind: "about:blank".into(),
         title: status.canonical_reason().unwrap_or("Error").into(),
         status: status.as_u16(),
         detail: message.into(),
         field: error.field.clone(),
-    };
-    json!(problem)
+    })
 }

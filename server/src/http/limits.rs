@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use yuyue_db::{Tx, params, sql};
 
 use crate::app::App;
-use crate::clock::{Millis, SECOND};
+use crate::clock::{MINUTE, Millis, SECOND};
 use crate::error::Error;
 
 /// What has happened in a window that began with its first event.
@@ -63,6 +63,31 @@ pub fn so_far(tx: &mut Tx<'_>, name: &str, at: Millis) -> Result<Option<Count>, 
 pub fn clear(tx: &mut Tx<'_>, name: &str) -> Result<(), Error> {
     tx.execute(sql!("DELETE FROM rate WHERE name = $1"), params![name])?;
     Ok(())
+}
+
+/// Failed logins within [`FAILURE_WINDOW`] after which an address is shut out.
+const FAILURES: u32 = 100;
+const FAILURE_WINDOW: Millis = 15 * MINUTE;
+
+/// Stops guessing one secret at many accounts by the address it comes from; `name` is the address
+/// and what is guessed.
+///
+/// # Errors
+/// 429 after too many calls of [`count_failure`].
+pub async fn refuse_after_failures(app: &App, name: String, at: Millis) -> Result<(), Error> {
+    let failures = app.db.point("limits.failures", move |tx| so_far(tx, &name, at)).await?;
+    match failures.filter(|failures| failures.count >= FAILURES) {
+        Some(failures) => Err(Error::too_many_requests(failures.retry_after(at))),
+        None => Ok(()),
+    }
+}
+
+/// Counts a failed login.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn count_failure(app: &App, name: String, at: Millis) -> Result<(), Error> {
+    app.db.write("limits.count_failure", move |tx| count(tx, &name, at, FAILURE_WINDOW).map(drop)).await
 }
 
 /// Forgets windows that have ended.

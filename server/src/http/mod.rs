@@ -1,6 +1,7 @@
 //! Everything between the socket and a product's handler.
 
 pub mod access;
+pub mod choice;
 pub mod envelope;
 pub mod extract;
 pub mod fields;

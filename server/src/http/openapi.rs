@@ -9,7 +9,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder, schema::Schema};
 
 use crate::app::App;
-use crate::http::envelope::{MembersError, Problem, SlotsReply, VisitorsReply};
+use crate::http::envelope::{MembersError, Problem, SlotsReply, VisitorsAnswer};
 use crate::http::router::{self, ALIASES};
 
 #[derive(utoipa::OpenApi)]
@@ -27,7 +27,7 @@ use crate::http::router::{self, ALIASES};
         (name = "staff", description = "The staff API (管理接口)"),
         (name = "demo", description = "The demo's simulators (演示)"),
     ),
-    components(schemas(SlotsReply<Option<bool>>, VisitorsReply<Option<bool>>, MembersError, Problem)),
+    components(schemas(SlotsReply<Option<bool>>, VisitorsAnswer, MembersError, Problem)),
 )]
 struct Base;
 
@@ -60,7 +60,7 @@ pub fn complete(api: &mut OpenApi) {
             let tag = operation.tags.as_ref().and_then(|tags| tags.first()).cloned().unwrap_or_default();
             let (schema, media) = match tag.as_str() {
                 "slots" => ("SlotsReply_Option_bool", "application/json"),
-                "visitors" => ("VisitorsReply_Option_bool", "application/json"),
+                "visitors" => ("VisitorsAnswer", "application/json"),
                 "members" => ("MembersError", "application/json"),
                 _ => ("Problem", "application/problem+json"),
             };
@@ -81,7 +81,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 /// The whole document.
 #[must_use]
 pub fn api() -> OpenApi {
-    router::documented().1
+    router::document()
 }
 
 pub(crate) async fn document() -> Json<OpenApi> {

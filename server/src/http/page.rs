@@ -1,11 +1,32 @@
 //! Paging of lists: `page` from 1, `size` at least 1 and clamped to 100.
 
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::http::fields::Id;
+use crate::http::fields::{Id, optional};
 
 const LARGEST: i64 = 100;
+const DEFAULT: i64 = 20;
+
+/// The paging parameters of the staff API; a list's filters are a query struct of their own.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// From 1; the default is 1.
+    #[serde(default, deserialize_with = "optional")]
+    #[param(value_type = Option<i64>)]
+    page: Option<Id>,
+    /// Items on a page, clamped to 100; the default is 20.
+    #[serde(default, deserialize_with = "optional")]
+    #[param(value_type = Option<i64>)]
+    size: Option<Id>,
+}
+
+impl From<PageQuery> for Page {
+    fn from(query: PageQuery) -> Self {
+        Self::new(query.page, query.size, DEFAULT)
+    }
+}
 
 /// Which part of a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::http::envelope::{self, Product};
 use crate::http::{log, openapi};
-use crate::{demo, members, slots, visitors};
+use crate::{demo, members, slots, staff, visitors};
 
 /// Spellings that work beside the documented one (contract, section 1).
 pub const ALIASES: [(&str, &str); 4] = [
@@ -96,7 +96,27 @@ fn visitors_own() -> OpenApiRouter<App> {
 }
 
 fn staff() -> OpenApiRouter<App> {
+    use staff::{accounts, audit, desk, members, messages, session};
     OpenApiRouter::new()
+        .routes(routes!(session::log_in, session::log_out, session::me))
+        .routes(routes!(desk::schedule, desk::replace_schedule))
+        .routes(routes!(desk::appointments))
+        .routes(routes!(desk::cancel))
+        .routes(routes!(desk::stats))
+        .routes(routes!(members::list))
+        .routes(routes!(members::grant))
+        .routes(routes!(members::add_test))
+        .routes(routes!(members::brands, members::add_brand))
+        .routes(routes!(members::shops, members::add_shop))
+        .routes(routes!(messages::list))
+        .routes(routes!(messages::resend))
+        .routes(routes!(accounts::list, accounts::add))
+        .routes(routes!(accounts::change))
+        .routes(routes!(accounts::api_keys, accounts::add_api_key))
+        .routes(routes!(accounts::delete_api_key))
+        .routes(routes!(accounts::devices, accounts::add_device))
+        .routes(routes!(accounts::delete_device))
+        .routes(routes!(audit::list))
 }
 
 fn demo() -> OpenApiRouter<App> {
@@ -111,44 +131,47 @@ fn operation() -> Router<App> {
         .route("/openapi.json", get(openapi::document))
 }
 
-/// The routes with their documentation.
-pub fn documented() -> (Router<App>, utoipa::openapi::OpenApi) {
-    let mut api = openapi::base();
-    let mut router = Router::new();
-    let products = [
+fn products() -> [(Product, OpenApiRouter<App>); 6] {
+    [
         (Product::Slots, slots()),
         (Product::Members, members()),
         (Product::Visitors, visitors()),
         (Product::Own, visitors_own()),
         (Product::Own, staff()),
         (Product::Own, demo()),
-    ];
-    for (product, routes) in products {
-        let (routes, described) = routes.split_for_parts();
-        let routes = routes
-            .method_not_allowed_fallback(|| async { Error::method_not_allowed() })
-            .layer(from_fn(move |request: Request, next: Next| envelope::apply(product, request, next)));
-        router = router.merge(routes);
-        api.merge(described);
+    ]
+}
+
+/// The documentation of every route.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut api = openapi::base();
+    for (_, routes) in products() {
+        api.merge(routes.into_openapi());
     }
     openapi::complete(&mut api);
-    (router, api)
+    api
+}
+
+/// Routes in the envelope of their product; whatever happens inside, a reply has its shape.
+fn enveloped(app: &App, product: Product, routes: Router<App>) -> Router<App> {
+    routes
+        .method_not_allowed_fallback(|| async { Error::method_not_allowed() })
+        .layer(from_fn_with_state(app.clone(), log::guard))
+        .layer(from_fn(move |request: Request, next: Next| envelope::apply(product, request, next)))
 }
 
 /// The whole service.
 pub fn build(app: &App) -> Router {
-    let (products, _) = documented();
-    let own = |request: Request, next: Next| envelope::apply(Product::Own, request, next);
-    let rest = operation()
-        .fallback(|| async { Error::unknown_path() })
-        .method_not_allowed_fallback(|| async { Error::method_not_allowed() })
-        .layer(from_fn(own));
+    let rest = operation().fallback(|| async { Error::unknown_path() });
+    let mut router = enveloped(app, Product::Own, rest).merge(openapi::viewer());
+    for (product, routes) in products() {
+        router = router.merge(enveloped(app, product, routes.into()));
+    }
     let compression = CompressionLayer::new()
         .gzip(true)
         .br(true)
         .compress_when(SizeAbove::new(1024).and(NotForContentType::IMAGES).and(NotForContentType::SSE));
-    let mut router = products.merge(rest).merge(openapi::viewer());
-    router = router.layer(from_fn_with_state(app.clone(), log::guard));
     if !app.config.server.cors_origins.is_empty() {
         router = router.layer(cors(&app.config.server.cors_origins));
     }

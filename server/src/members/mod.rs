@@ -12,9 +12,14 @@ use yuyue_db::Tx;
 use crate::app::App;
 use crate::clock::Millis;
 use crate::error::Error;
+use crate::http::choice::{Choice, choice_field};
 use crate::ids::fingerprint;
 
-pub use store::clean_up;
+pub use routes::{Brand, PointChange, Profile, Shop};
+pub use store::{
+    Account, PointEntry, account_by_id, accounts, brand_by_id, brands, clean_up, insert_brand, insert_shop,
+    insert_test, lock_account, shop_by_id, shops,
+};
 
 /// A logged-in member.
 #[derive(Clone, Debug)]
@@ -44,17 +49,17 @@ pub async fn member_of_token(app: &App, token: &str) -> Result<Option<Member>, E
 }
 
 /// Why points change (事件类型).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PointEvent {
     Trial,
     Register,
     Comment,
 }
 
-impl PointEvent {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+impl Choice for PointEvent {
+    const ALL: &'static [Self] = &[Self::Trial, Self::Register, Self::Comment];
+
+    fn word(self) -> &'static str {
         match self {
             Self::Trial => "TRIAL",
             Self::Register => "REGISTER",
@@ -62,6 +67,7 @@ impl PointEvent {
         }
     }
 }
+choice_field!(PointEvent);
 
 /// Grants (or with a negative number takes) points and records why.
 ///

@@ -15,6 +15,7 @@ use crate::http::fields::{ClearableLine, Flag, IntIn, Line, Mobile, OpenId, Pass
 use crate::http::limits::{self, ClientAddress};
 use crate::http::{access, idempotency};
 use crate::ids::fingerprint;
+use crate::members::passwords::Guess;
 use crate::members::rules::{self, RegionFault};
 use crate::members::store::{self, Account};
 use crate::members::{Member, PointEvent, grant_points, jobs, passwords, regions};
@@ -143,7 +144,8 @@ pub async fn log_in(State(app): State<App>, address: ClientAddress, input: Input
         return Err(Error::invalid("client_id", zh, en));
     }
     let now = app.clock.now();
-    refuse_busy_address(&app, address, &now).await?;
+    let failures = format!("login address {}", address.0);
+    limits::refuse_after_failures(&app, failures.clone(), now.at).await?;
     let result = match request.grant_type.as_str() {
         "sms_code" => log_in_by_code(&app, request, &now).await,
         "password" => log_in_by_password(&app, request, &now).await,
@@ -156,7 +158,7 @@ pub async fn log_in(State(app): State<App>, address: ClientAddress, input: Input
     if let Err(error) = &result
         && error.code().is_some()
     {
-        count_failure(&app, address, &now).await?;
+        limits::count_failure(&app, failures, now.at).await?;
     }
     Reply::ok(&result?)
 }
@@ -164,29 +166,6 @@ pub async fn log_in(State(app): State<App>, address: ClientAddress, input: Input
 fn required<T>(value: Option<T>, field: &str) -> Result<T, Error> {
     use crate::http::fields::REQUIRED;
     value.ok_or_else(|| Error::invalid(field, &REQUIRED.zh, &REQUIRED.en))
-}
-
-fn failures_of(address: ClientAddress) -> String {
-    format!("login address {}", address.0)
-}
-
-/// Guessing one code or password at many accounts is stopped by the address it comes from.
-async fn refuse_busy_address(app: &App, address: ClientAddress, now: &Now) -> Result<(), Error> {
-    let (at, name) = (now.at, failures_of(address));
-    let failures = app.db.point("members.failures", move |tx| limits::so_far(tx, &name, at)).await?;
-    match failures.filter(|failures| failures.count >= rules::ADDRESS_TRIES) {
-        Some(failures) => Err(Error::too_many_requests(failures.retry_after(at))),
-        None => Ok(()),
-    }
-}
-
-async fn count_failure(app: &App, address: ClientAddress, now: &Now) -> Result<(), Error> {
-    let (at, name) = (now.at, failures_of(address));
-    app.db
-        .write("members.count_failure", move |tx| {
-            limits::count(tx, &name, at, rules::PASSWORD_WINDOW).map(drop)
-        })
-        .await
 }
 
 async fn log_in_by_code(app: &App, request: LoginRequest, now: &Now) -> Result<Token, Error> {
@@ -296,24 +275,14 @@ async fn log_in_by_openid(app: &App, request: LoginRequest, now: &Now) -> Result
     issue_token(app, account.id, request.client_id.0, now).await
 }
 
-/// Verifies a password. The try is counted before it is verified, so that many at once cannot pass.
 async fn expect_password(app: &App, account: &Account, password: String, now: &Now) -> Result<(), Error> {
     let Some(stored) = account.password_hash.clone() else { return Err((&rules::PASSWORD_INCORRECT).into()) };
-    let (at, name) = (now.at, format!("login account {}", account.id));
-    let counted = name.clone();
-    app.db
-        .write("members.count_try", move |tx| {
-            let tries = limits::count(tx, &counted, at, rules::PASSWORD_WINDOW)?;
-            if tries.count > rules::PASSWORD_TRIES {
-                return Err(Error::from(&rules::LOCKED).with_retry_after(tries.retry_after(at)));
-            }
-            Ok(())
-        })
-        .await?;
-    if !passwords::verify(app, password, stored).await? {
-        return Err((&rules::PASSWORD_INCORRECT).into());
+    let name = format!("login account {}", account.id);
+    match passwords::guess(app, &name, password, Some(stored), now.at).await? {
+        Guess::Right => Ok(()),
+        Guess::Wrong => Err((&rules::PASSWORD_INCORRECT).into()),
+        Guess::Locked { retry_after } => Err(Error::from(&rules::LOCKED).with_retry_after(retry_after)),
     }
-    app.db.write("members.clear_tries", move |tx| limits::clear(tx, &name)).await
 }
 
 /// A token that has been made but not stored.
@@ -414,7 +383,8 @@ impl Place {
 }
 
 impl Profile {
-    fn new(account: Account, public_url: &str) -> Self {
+    #[must_use]
+    pub fn new(account: Account, public_url: &str) -> Self {
         let is_absolute = account.avatar.starts_with("http://") || account.avatar.starts_with("https://");
         let url = match account.avatar.as_str() {
             "" => String::new(),
@@ -605,6 +575,12 @@ pub struct Shop {
     pub contact_tel: String,
     /// Whether it is an experience shop (是否体验店): 0 no, 1 yes.
     pub is_exp: i64,
+}
+
+impl From<store::Brand> for Brand {
+    fn from(brand: store::Brand) -> Self {
+        Self { founder_name: brand.founder_name, id: brand.id, name: brand.name }
+    }
 }
 
 impl From<store::Shop> for Shop {

@@ -64,11 +64,6 @@ pub const CODE_DAY: Millis = DAY;
 pub const CODE_ADDRESS_WINDOW: Millis = HOUR;
 
 pub const PASSWORD_LEAST: usize = 6;
-/// Wrong passwords within [`PASSWORD_WINDOW`] after which an account is locked.
-pub const PASSWORD_TRIES: u32 = 10;
-/// Failed logins within [`PASSWORD_WINDOW`] after which an address is.
-pub const ADDRESS_TRIES: u32 = 100;
-pub const PASSWORD_WINDOW: Millis = 15 * MINUTE;
 
 /// The clients of the document (client_id).
 pub const CLIENTS: [i64; 8] = [13, 23, 31, 32, 41, 42, 44, 53];

@@ -4,6 +4,7 @@ use yuyue_db::{Lock, Result, Row, Tx, params, sql};
 
 use crate::clock::{DAY, Millis};
 use crate::error::Error;
+use crate::http::page::Page;
 use crate::locks;
 use crate::members::Member;
 use crate::members::rules::{CODE_LIFETIME, CODE_RESENDS, CODE_TRIES, Region, SentCode};
@@ -73,6 +74,52 @@ pub fn account_by_mobile(tx: &mut Tx<'_>, mobile: &str) -> Result<Option<Account
 pub fn account_by_openid(tx: &mut Tx<'_>, openid: &str) -> Result<Option<Account>> {
     let find = sql!(concat!("SELECT ", account_columns!(), " FROM account WHERE openid = $1"));
     tx.query_opt(find, params![openid], account)
+}
+
+macro_rules! by_mobile {
+    () => {
+        "WHERE mobile = $1 AND (CAST($2 AS TEXT) IS NULL OR replace(nickname, $2, '') <> nickname) "
+    };
+}
+
+macro_rules! by_nickname {
+    () => {
+        "WHERE CAST($1 AS TEXT) IS NULL AND (CAST($2 AS TEXT) IS NULL OR replace(nickname, $2, '') <> nickname) "
+    };
+}
+
+/// The accounts of `mobile` whose nickname holds `nickname`, the newest first, and how many there are.
+pub fn accounts(
+    tx: &mut Tx<'_>,
+    mobile: Option<&str>,
+    nickname: Option<&str>,
+    page: Page,
+) -> Result<(i64, Vec<Account>)> {
+    let (count, list) = if mobile.is_some() {
+        (
+            sql!(concat!("SELECT count(*) AS total FROM account ", by_mobile!())),
+            sql!(concat!(
+                "SELECT ",
+                account_columns!(),
+                " FROM account ",
+                by_mobile!(),
+                "ORDER BY id DESC LIMIT $3 OFFSET $4"
+            )),
+        )
+    } else {
+        (
+            sql!(concat!("SELECT count(*) AS total FROM account ", by_nickname!())),
+            sql!(concat!(
+                "SELECT ",
+                account_columns!(),
+                " FROM account ",
+                by_nickname!(),
+                "ORDER BY id DESC LIMIT $3 OFFSET $4"
+            )),
+        )
+    };
+    let total = tx.query_one(count, params![mobile, nickname], |row| row.get("total"))?;
+    Ok((total, tx.query(list, params![mobile, nickname, page.size, page.offset()], account)?))
 }
 
 /// Makes the account of `mobile` unless there is one; its id if it was made.
@@ -337,4 +384,53 @@ pub fn insert_shop(
          VALUES ($1, $2, $3, $4, $5, $6) RETURNING id"
     );
     tx.query_one(insert, params![brand_id, name, street, contact_tel, is_exp, at], |row| row.get("id"))
+}
+
+/// A brand (品牌).
+#[derive(Clone, Debug)]
+pub struct Brand {
+    pub id: i64,
+    pub name: String,
+    pub founder_name: String,
+}
+
+fn brand(row: &Row<'_>) -> Result<Brand> {
+    Ok(Brand { id: row.get("id")?, name: row.get("name")?, founder_name: row.get("founder_name")? })
+}
+
+pub fn brand_by_id(tx: &mut Tx<'_>, id: i64) -> Result<Option<Brand>> {
+    tx.query_opt(sql!("SELECT id, name, founder_name FROM brand WHERE id = $1"), params![id], brand)
+}
+
+/// The brands, the newest first, and how many there are.
+pub fn brands(tx: &mut Tx<'_>, page: Page) -> Result<(i64, Vec<Brand>)> {
+    let total = tx.query_one(sql!("SELECT count(*) AS total FROM brand"), &[], |row| row.get("total"))?;
+    let list = sql!("SELECT id, name, founder_name FROM brand ORDER BY id DESC LIMIT $1 OFFSET $2");
+    Ok((total, tx.query(list, params![page.size, page.offset()], brand)?))
+}
+
+pub fn shop_by_id(tx: &mut Tx<'_>, id: i64) -> Result<Option<Shop>> {
+    let find = sql!(
+        "SELECT s.id, s.name, s.street, s.contact_tel, s.is_exp, s.brand_id, b.name AS brand_name, b.founder_name
+         FROM shop s JOIN brand b ON b.id = s.brand_id WHERE s.id = $1"
+    );
+    tx.query_opt(find, params![id], shop)
+}
+
+/// The shops, the newest first, and how many there are.
+pub fn shops(tx: &mut Tx<'_>, page: Page) -> Result<(i64, Vec<Shop>)> {
+    let total = tx.query_one(sql!("SELECT count(*) AS total FROM shop"), &[], |row| row.get("total"))?;
+    let list = sql!(
+        "SELECT s.id, s.name, s.street, s.contact_tel, s.is_exp, s.brand_id, b.name AS brand_name, b.founder_name
+         FROM shop s JOIN brand b ON b.id = s.brand_id ORDER BY s.id DESC LIMIT $1 OFFSET $2"
+    );
+    Ok((total, tx.query(list, params![page.size, page.offset()], shop)?))
+}
+
+/// Records that an account completed a test (测试) at a shop.
+pub fn insert_test(tx: &mut Tx<'_>, account_id: i64, shop_id: i64, at: Millis) -> Result<i64> {
+    tx.execute(sql!("UPDATE account SET is_tested = TRUE WHERE id = $1"), params![account_id])?;
+    let insert =
+        sql!("INSERT INTO completed_test (account_id, shop_id, created_at) VALUES ($1, $2, $3) RETURNING id");
+    tx.query_one(insert, params![account_id, shop_id, at], |row| row.get("id"))
 }

@@ -9,6 +9,7 @@ use yuyue_db::{Row, Tx, params, sql};
 
 use crate::clock::{DAY, Millis};
 use crate::error::Error;
+use crate::http::choice::{Choice, choice_field};
 use crate::http::page::Page;
 
 /// The wake channel of the outbox.
@@ -69,6 +70,27 @@ pub fn ensure_recurring(tx: &mut Tx<'_>, kind: &'static str, at: Millis) -> Resu
     Ok(())
 }
 
+/// How far a message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Waiting,
+    Sent,
+    GivenUp,
+}
+
+impl Choice for State {
+    const ALL: &'static [Self] = &[Self::Waiting, Self::Sent, Self::GivenUp];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sent => "sent",
+            Self::GivenUp => "given_up",
+        }
+    }
+}
+choice_field!(State);
+
 /// A message as staff see it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Message {
@@ -107,13 +129,14 @@ fn message(row: &Row<'_>, zone: &jiff::tz::TimeZone) -> yuyue_db::Result<Message
 /// When the database refuses.
 pub fn messages(
     tx: &mut Tx<'_>,
-    state: Option<&str>,
+    state: Option<State>,
     page: Page,
     zone: &jiff::tz::TimeZone,
 ) -> Result<(i64, Vec<Message>), Error> {
     let count = sql!(
         "SELECT count(*) AS total FROM outbox WHERE is_message AND (CAST($1 AS TEXT) IS NULL OR state = $1)"
     );
+    let state = state.map(State::as_str);
     let total = tx.query_one(count, params![state], |row| row.get("total"))?;
     let list = sql!(
         "SELECT id, kind, recipient, state, attempts, last_error, created_at, coalesce(finished_at, due_at) AS at
@@ -150,13 +173,13 @@ pub fn find(tx: &mut Tx<'_>, id: i64, zone: &jiff::tz::TimeZone) -> Result<Optio
     Ok(tx.query_opt(find, params![id], |row| message(row, zone))?)
 }
 
-/// How many messages wait.
+/// How many messages are in `state`.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn count_waiting(tx: &mut Tx<'_>) -> Result<i64, Error> {
-    let count = sql!("SELECT count(*) AS total FROM outbox WHERE is_message AND state = 'waiting'");
-    Ok(tx.query_one(count, &[], |row| row.get("total"))?)
+pub fn count(tx: &mut Tx<'_>, state: State) -> Result<i64, Error> {
+    let count = sql!("SELECT count(*) AS total FROM outbox WHERE is_message AND state = $1");
+    Ok(tx.query_one(count, params![state.as_str()], |row| row.get("total"))?)
 }
 
 /// Forgets what was finished long ago.

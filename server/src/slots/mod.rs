@@ -15,12 +15,38 @@ use jiff::civil::Date;
 use yuyue_db::{Lock, Tx};
 
 use crate::app::App;
-use crate::clock::{Millis, Now};
+use crate::clock::Now;
 use crate::error::Error;
+use crate::http::choice::{Choice, choice_field};
 use crate::locks;
-use schedule::Schedule;
 
-pub use store::clean_up;
+pub use routes::{StaffListed, cancel_appointment};
+pub use schedule::Schedule;
+pub use store::{Appointment, Search, clean_up, counts_between, find, schedule as current_schedule, search};
+
+/// Where an appointment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// To come (已预约).
+    Booked,
+    /// 已签到
+    SignedIn,
+    /// 已取消
+    Cancelled,
+}
+
+impl Choice for State {
+    const ALL: &'static [Self] = &[Self::Booked, Self::SignedIn, Self::Cancelled];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Booked => "booked",
+            Self::SignedIn => "signed_in",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+choice_field!(State);
 
 /// The instant until which this node knows the slots to be laid out, so that requests need not ask.
 #[derive(Default)]
@@ -51,16 +77,19 @@ pub async fn get_ready(app: &App, now: &Now) -> Result<(), Error> {
     Ok(())
 }
 
-/// Replaces the schedule. Appointments stay; each fills every new slot that it overlaps.
+/// Replaces the schedule and gives the old one. Appointments stay; each fills every new slot that it
+/// overlaps.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn replace_schedule(tx: &mut Tx<'_>, schedule: &Schedule, now: &Now) -> Result<(), Error> {
+pub fn replace_schedule(tx: &mut Tx<'_>, schedule: &Schedule, now: &Now) -> Result<Schedule, Error> {
     tx.lock(Lock::Exclusive(locks::SCHEDULE))?;
+    let old = store::schedule(tx)?;
     store::save_schedule(tx, schedule)?;
     let today = now.local().date();
     store::delete_slots_from(tx, today)?;
-    lay_out(tx, schedule, today, now)
+    lay_out(tx, schedule, today, now)?;
+    Ok(old)
 }
 
 /// Makes the slots of `first` to the last day of the window, counting what is booked already. The
@@ -73,10 +102,15 @@ fn lay_out(tx: &mut Tx<'_>, schedule: &Schedule, first: Date, now: &Now) -> Resu
         (Some(first), Some(last)) => store::booked_between(tx, first.starts_at, last.ends_at)?,
         _ => Vec::new(),
     };
-    for slot in &slots {
-        let overlaps =
-            |(starts_at, ends_at): &&(Millis, Millis)| *starts_at < slot.ends_at && *ends_at > slot.starts_at;
-        let taken = i64::try_from(booked.iter().filter(overlaps).count()).unwrap_or(i64::MAX);
+    let mut taken = vec![0; slots.len()];
+    for booking in booked {
+        let first = slots.partition_point(|slot| slot.ends_at <= booking.starts_at);
+        let after = slots.partition_point(|slot| slot.starts_at < booking.ends_at);
+        for count in taken.get_mut(first..after).unwrap_or_default() {
+            *count += booking.holders;
+        }
+    }
+    for (slot, taken) in slots.iter().zip(taken) {
         store::insert_slot(tx, slot, taken)?;
     }
     store::set_ready_until(tx, last)

@@ -26,6 +26,8 @@ type Outcome = Result<Reply, Error>;
 /// The document has no paging; these bound a reply.
 const LONGEST_LIST: i64 = 1_000;
 const LONGEST_STAFF_LIST: i64 = 10_000;
+/// How often a booking looks again at a slot that changed under it.
+const ATTEMPTS: u32 = 3;
 /// How far back the staff lists go without a date (最近一个月).
 const STAFF_LIST_PAST: Millis = 30 * DAY;
 /// The event kind of a sign-in.
@@ -74,28 +76,17 @@ pub struct Hour {
 #[utoipa::path(post, path = "/v1/avaliable-hours/list", tag = "slots", request_body = DayRequest,
     responses((status = 200, body = SlotsReply<Vec<Hour>>)))]
 pub async fn hours(State(app): State<App>, _: Caller, input: Input<DayRequest>) -> Outcome {
-    let slots = slots_of(&app, input.value.day.0, None).await?;
-    let mut hours: Vec<Hour> = Vec::new();
-    for slot in slots {
-        match hours.last_mut() {
-            Some(last) if last.hour == slot.hour => last.status = last.status.min(status(slot.is_free)),
-            _ => hours.push(Hour { hour: slot.hour, status: status(slot.is_free) }),
-        }
+    let (now, day) = (ready(&app).await?, input.value.day.0);
+    if day < now.local().date() {
+        return Reply::ok(&Vec::<Hour>::new());
     }
-    Reply::ok(&hours)
+    let hours = app.db.point("slots.hours", move |tx| store::hours(tx, day, now.at)).await?;
+    let hour = |found: store::Availability| Hour { hour: found.number, status: status(found.is_free) };
+    Reply::ok(&hours.into_iter().map(hour).collect::<Vec<_>>())
 }
 
 fn status(is_free: bool) -> i64 {
     i64::from(!is_free)
-}
-
-/// The slots of a day inside the window; none of any other day.
-async fn slots_of(app: &App, day: Date, hour: Option<i64>) -> Result<Vec<store::Availability>, Error> {
-    let now = ready(app).await?;
-    if day < now.local().date() {
-        return Ok(Vec::new());
-    }
-    app.db.point("slots.day", move |tx| store::day_slots(tx, day, hour, now.at)).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -123,9 +114,13 @@ pub struct Minute {
 #[utoipa::path(post, path = "/avaliable-minutes/list", tag = "slots", request_body = HourRequest,
     responses((status = 200, body = SlotsReply<Minutes>)))]
 pub async fn minutes(State(app): State<App>, _: Caller, input: Input<HourRequest>) -> Outcome {
-    let slots = slots_of(&app, input.value.day.0, Some(input.value.hour.0)).await?;
-    let minute = |slot: store::Availability| Minute { minute: slot.minute, status: status(slot.is_free) };
-    Reply::ok(&Minutes { minutes: slots.into_iter().map(minute).collect() })
+    let (now, day, hour) = (ready(&app).await?, input.value.day.0, input.value.hour.0);
+    if day < now.local().date() {
+        return Reply::ok(&Minutes { minutes: Vec::new() });
+    }
+    let minutes = app.db.point("slots.minutes", move |tx| store::minutes(tx, day, hour, now.at)).await?;
+    let minute = |found: store::Availability| Minute { minute: found.number, status: status(found.is_free) };
+    Reply::ok(&Minutes { minutes: minutes.into_iter().map(minute).collect() })
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -200,11 +195,7 @@ fn judge(tx: &mut Tx<'_>, place: Place, open_id: &str, now: &Now) -> Result<(), 
 
 fn make_appointment(tx: &mut Tx<'_>, new: &NewAppointment, most: u32, now: &Now) -> Result<Booked, Error> {
     store::lock_booker(tx, &new.open_id)?;
-    let Some(times) = store::take_place(tx, new.place, now.at)? else {
-        judge(tx, new.place, &new.open_id, now)?;
-        // Free again by the time it was looked at: somebody cancelled, or the schedule was replaced.
-        return Err(Error::unavailable("a slot changed while it was being booked"));
-    };
+    let times = take_place(tx, new, now)?;
     let Some(id) = store::insert_appointment(tx, new, times, most, now.at)? else {
         let held = store::view(tx, new.place, &new.open_id, now.local().date())?.slot;
         let is_mine = held.is_some_and(|slot| slot.is_mine);
@@ -213,6 +204,18 @@ fn make_appointment(tx: &mut Tx<'_>, new: &NewAppointment, most: u32, now: &Now)
     let Place { day, hour, minute } = new.place;
     let datetime = text(day.at(i8::try_from(hour).unwrap_or(0), i8::try_from(minute).unwrap_or(0), 0, 0));
     Ok(Booked { appointment_id: id, day: day.to_string(), hour, minute, datetime })
+}
+
+/// Takes a place, or says why there is none.
+fn take_place(tx: &mut Tx<'_>, new: &NewAppointment, now: &Now) -> Result<(Millis, Millis), Error> {
+    for _ in 0..ATTEMPTS {
+        if let Some(times) = store::take_place(tx, new.place, now.at)? {
+            return Ok(times);
+        }
+        judge(tx, new.place, &new.open_id, now)?;
+        // Free by the time it was looked at: somebody cancelled, or the slots were laid anew.
+    }
+    Err(Error::unavailable("a slot kept changing while it was being booked"))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -16,7 +16,9 @@ use crate::http::fields::Day;
 const MOST_DAYS_AHEAD: i64 = 366;
 const MOST_EXCEPTIONS: usize = 1_000;
 /// Slots a day: a minute each would make an hour's list unusable long before.
-const MOST_SLOTS_A_DAY: usize = 720;
+const MOST_SLOTS_A_DAY: i64 = 720;
+/// Slots in the whole window: all of them are laid out in one transaction.
+const MOST_SLOTS: i64 = 50_000;
 
 /// A time of day, `HH:MM`, in the server's zone; `24:00` is the end of the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,9 +197,13 @@ impl Schedule {
             return Err(Error::invalid(field, "同一天的时段不能重叠", "periods of one day must not overlap"));
         }
         let slots: i64 = hours.iter().map(|(from, to)| i64::from(to.0 - from.0) / self.slot_minutes).sum();
-        if slots > i64::try_from(MOST_SLOTS_A_DAY).unwrap_or(i64::MAX) {
+        if slots > MOST_SLOTS_A_DAY {
             let (zh, en) = ("每天最多 720 个时段", "at most 720 slots a day");
             return Err(Error::invalid("slot_minutes", zh, en));
+        }
+        if slots * (self.days_ahead + 1) > MOST_SLOTS {
+            let (zh, en) = ("可预约天数内最多 50000 个时段", "at most 50000 slots in all days ahead");
+            return Err(Error::invalid("days_ahead", zh, en));
         }
         Ok(())
     }

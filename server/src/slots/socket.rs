@@ -46,11 +46,16 @@ pub async fn sign_in_notify(
 ) -> Result<Response, Error> {
     caller.may_watch_sign_ins()?;
     let upgrade = upgrade.map_err(|_| Error::upgrade_required())?;
-    let after = replay.after.map(|after| after.0);
+    // Before the client is told that it is connected, so that it gets whatever happens from then on.
+    let (newest, events) = app.live.subscribe();
+    let client = match replay.after {
+        // An id that this database has not reached yet counts for nothing.
+        Some(after) => Client { replays: true, last: after.0.min(newest) },
+        None => Client { replays: false, last: newest },
+    };
     let upgrade = upgrade.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let client = Client { after, last: 0 };
-        if let Err(end) = client.serve(&app, socket).await {
+        if let Err(end) = client.serve(&app, events, socket).await {
             tracing::debug!(?end, "a sign-in screen left");
         }
     }))
@@ -65,26 +70,32 @@ enum End {
 }
 
 struct Client {
-    after: Option<i64>,
-    /// The newest event this client has been sent.
+    /// Whether it asks for what it missed, and so gets the ids to ask with.
+    replays: bool,
+    /// The newest event it has been sent, or needs not be sent.
     last: i64,
 }
 
 type Sender = futures_util::stream::SplitSink<WebSocket, Message>;
 
 impl Client {
-    async fn serve(mut self, app: &App, socket: WebSocket) -> Result<(), End> {
-        // Listening begins before the replay is read, so that nothing falls between the two.
-        let mut events = app.live.subscribe();
+    async fn serve(
+        mut self,
+        app: &App,
+        mut events: broadcast::Receiver<Arc<Event>>,
+        socket: WebSocket,
+    ) -> Result<(), End> {
         let (mut sender, mut receiver) = socket.split();
-        self.replay(app, &mut sender).await?;
+        if self.replays {
+            self.catch_up(app, &mut sender).await?;
+        }
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         let mut waits_for_pong = false;
         loop {
             tokio::select! {
                 event = events.recv() => match event {
                     Ok(event) => self.forward(&mut sender, &event).await?,
-                    Err(broadcast::error::RecvError::Lagged(_)) => return Err(End::TooSlow),
+                    Err(broadcast::error::RecvError::Lagged(_)) => self.catch_up(app, &mut sender).await?,
                     Err(broadcast::error::RecvError::Closed) => return Err(End::Unavailable),
                 },
                 message = receiver.next() => match message {
@@ -102,16 +113,17 @@ impl Client {
         }
     }
 
-    async fn replay(&mut self, app: &App, sender: &mut Sender) -> Result<(), End> {
-        let Some(mut after) = self.after else { return Ok(()) };
+    /// Sends from the table what this client has not been sent.
+    async fn catch_up(&mut self, app: &App, sender: &mut Sender) -> Result<(), End> {
         let at = app.clock.now().at;
         loop {
-            let missed = live::missed(app, SIGN_IN, after, at).await.map_err(|_| End::Unavailable)?;
-            let Some(newest) = missed.last().map(|event| event.id) else { return Ok(()) };
-            for event in missed {
-                self.forward(sender, &Arc::new(event)).await?;
+            let missed = live::missed(app, SIGN_IN, self.last, at).await.map_err(|_| End::Unavailable)?;
+            if missed.is_empty() {
+                return Ok(());
             }
-            after = newest;
+            for event in missed {
+                self.forward(sender, &event).await?;
+            }
         }
     }
 
@@ -125,8 +137,8 @@ impl Client {
 
     /// The document's frame; clients that ask for replays get the id to ask with next time.
     fn frame(&self, event: &Event) -> String {
-        match (self.after, event.body.strip_suffix('}')) {
-            (Some(_), Some(body)) => format!("{body},\"event_id\":{}}}", event.id),
+        match event.body.strip_suffix('}') {
+            Some(body) if self.replays => format!("{body},\"event_id\":{}}}", event.id),
             _ => event.body.clone(),
         }
     }

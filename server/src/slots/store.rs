@@ -5,6 +5,8 @@ use yuyue_db::{Row, Tx, params, sql};
 
 use crate::clock::{DAY, Millis, Now};
 use crate::error::Error;
+use crate::http::page::Page;
+use crate::slots::State;
 use crate::slots::rules::{SlotView, View};
 use crate::slots::schedule::{NewSlot, Schedule};
 
@@ -66,16 +68,29 @@ pub fn clean_up(tx: &mut Tx<'_>, now: &Now) -> Result<()> {
     Ok(())
 }
 
-/// Start and end of the appointments between two instants that are not cancelled.
-pub fn booked_between(tx: &mut Tx<'_>, from: Millis, to: Millis) -> Result<Vec<(Millis, Millis)>> {
+/// How many appointments have the same times.
+pub struct Booked {
+    pub starts_at: Millis,
+    pub ends_at: Millis,
+    pub holders: i64,
+}
+
+/// The appointments that overlap `from..to` and are not cancelled.
+pub fn booked_between(tx: &mut Tx<'_>, from: Millis, to: Millis) -> Result<Vec<Booked>> {
     // No appointment is longer than a day, which lets the index on starts_at do the work.
     let find = sql!(
-        "SELECT starts_at, ends_at FROM appointment
-         WHERE starts_at > $1 AND starts_at < $2 AND ends_at > $3 AND cancelled_at IS NULL"
+        "SELECT starts_at, ends_at, count(*) AS holders FROM appointment
+         WHERE starts_at > $1 AND starts_at < $2 AND ends_at > $3 AND cancelled_at IS NULL
+         GROUP BY starts_at, ends_at ORDER BY starts_at, ends_at"
     );
-    Ok(tx.query(find, params![from - DAY - 1, to, from], |row| {
-        Ok((row.get("starts_at")?, row.get("ends_at")?))
-    })?)
+    let booked = |row: &Row<'_>| {
+        Ok(Booked {
+            starts_at: row.get("starts_at")?,
+            ends_at: row.get("ends_at")?,
+            holders: row.get("holders")?,
+        })
+    };
+    Ok(tx.query(find, params![from - DAY - 1, to, from], booked)?)
 }
 
 pub fn insert_slot(tx: &mut Tx<'_>, slot: &NewSlot, taken: i64) -> Result<()> {
@@ -91,9 +106,15 @@ pub fn insert_slot(tx: &mut Tx<'_>, slot: &NewSlot, taken: i64) -> Result<()> {
 
 /// The days from `today` on with a slot that can be booked at `at`.
 pub fn free_days(tx: &mut Tx<'_>, today: Date, at: Millis) -> Result<Vec<String>> {
+    // Steps from day to day through the index instead of reading every slot for its day.
     let list = sql!(
-        "SELECT d.day FROM (SELECT DISTINCT day FROM slot WHERE day >= $1) d
-         WHERE EXISTS (SELECT 1 FROM slot s, slot_schedule c
+        "WITH RECURSIVE d(day) AS (
+             SELECT min(day) FROM slot WHERE day >= $1
+             UNION ALL SELECT (SELECT min(s.day) FROM slot s WHERE s.day > d.day) FROM d WHERE d.day IS NOT NULL
+         )
+         SELECT d.day FROM d
+         WHERE d.day IS NOT NULL
+           AND EXISTS (SELECT 1 FROM slot s, slot_schedule c
                        WHERE s.day = d.day AND s.taken < s.capacity AND s.starts_at > $2
                          AND s.starts_at >= $2 + c.min_notice_minutes * 60000)
          ORDER BY d.day"
@@ -101,24 +122,36 @@ pub fn free_days(tx: &mut Tx<'_>, today: Date, at: Millis) -> Result<Vec<String>
     Ok(tx.query(list, params![&today.to_string(), at], |row| row.get("day"))?)
 }
 
-/// Whether a slot's hour or minute can be booked.
+/// A time and whether it can be booked: an hour if any of its slots can.
 pub struct Availability {
-    pub hour: i64,
-    pub minute: i64,
+    /// Hour of the day or minute of the hour.
+    pub number: i64,
     pub is_free: bool,
 }
 
-/// Every slot of a day (of one hour of it), in order.
-pub fn day_slots(tx: &mut Tx<'_>, day: Date, hour: Option<i64>, at: Millis) -> Result<Vec<Availability>> {
+fn availability(row: &Row<'_>) -> yuyue_db::Result<Availability> {
+    Ok(Availability { number: row.get("number")?, is_free: row.get::<i64>("free")? > 0 })
+}
+
+/// The hours of a day that have slots, in order.
+pub fn hours(tx: &mut Tx<'_>, day: Date, at: Millis) -> Result<Vec<Availability>> {
     let list = sql!(
-        "SELECT s.hour, s.minute,
-                (s.taken < s.capacity AND s.starts_at > $3 AND s.starts_at >= $3 + c.min_notice_minutes * 60000) AS is_free
-         FROM slot s, slot_schedule c
-         WHERE s.day = $1 AND (CAST($2 AS BIGINT) IS NULL OR s.hour = $2) ORDER BY s.hour, s.minute"
+        "SELECT s.hour AS number,
+                max(CASE WHEN s.taken < s.capacity AND s.starts_at > $2
+                          AND s.starts_at >= $2 + c.min_notice_minutes * 60000 THEN 1 ELSE 0 END) AS free
+         FROM slot s, slot_schedule c WHERE s.day = $1 GROUP BY s.hour ORDER BY s.hour"
     );
-    let availability = |row: &Row<'_>| {
-        Ok(Availability { hour: row.get("hour")?, minute: row.get("minute")?, is_free: row.get("is_free")? })
-    };
+    Ok(tx.query(list, params![&day.to_string(), at], availability)?)
+}
+
+/// The slots of an hour, in order.
+pub fn minutes(tx: &mut Tx<'_>, day: Date, hour: i64, at: Millis) -> Result<Vec<Availability>> {
+    let list = sql!(
+        "SELECT s.minute AS number,
+                CASE WHEN s.taken < s.capacity AND s.starts_at > $3
+                      AND s.starts_at >= $3 + c.min_notice_minutes * 60000 THEN 1 ELSE 0 END AS free
+         FROM slot s, slot_schedule c WHERE s.day = $1 AND s.hour = $2 ORDER BY s.minute"
+    );
     Ok(tx.query(list, params![&day.to_string(), hour, at], availability)?)
 }
 
@@ -245,6 +278,7 @@ pub struct Appointment {
     pub open_id: String,
     pub name: String,
     pub phone_num: String,
+    pub created_at: Millis,
     pub cancelled_at: Option<Millis>,
     pub signed_in_at: Option<Millis>,
 }
@@ -268,16 +302,17 @@ fn appointment(row: &Row<'_>) -> yuyue_db::Result<Appointment> {
         open_id: row.get("open_id")?,
         name: row.get("name")?,
         phone_num: row.get("phone_num")?,
+        created_at: row.get("created_at")?,
         cancelled_at: row.get("cancelled_at")?,
         signed_in_at: row.get("signed_in_at")?,
     })
 }
 
 macro_rules! select_appointment {
-    ($rest:literal) => {
+    ($rest:expr) => {
         sql!(concat!(
-            "SELECT id, day, hour, minute, starts_at, ends_at, open_id, name, phone_num, cancelled_at, signed_in_at ",
-            "FROM appointment ",
+            "SELECT id, day, hour, minute, starts_at, ends_at, open_id, name, phone_num, created_at, cancelled_at, ",
+            "signed_in_at FROM appointment ",
             $rest
         ))
     };
@@ -307,6 +342,82 @@ pub fn list_between(
          ORDER BY starts_at DESC, id DESC LIMIT $4"
     );
     Ok(tx.query(list, params![from, to, only_signed_in, most], appointment)?)
+}
+
+/// What staff look for; `None` is anything.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Of the appointment's start.
+    pub range: (Millis, Millis),
+    pub phone: Option<String>,
+    /// Any part of the name.
+    pub name: Option<String>,
+    pub state: Option<State>,
+}
+
+/// The rows that fit; `$by` is the condition on the phone, for a number has its own index. A name that
+/// holds the text is changed by taking the text out, in every letter's own case on either engine.
+macro_rules! fitting {
+    ($by:literal) => {
+        concat!(
+            "WHERE ",
+            $by,
+            " AND starts_at >= $1 AND starts_at < $2
+              AND (CAST($4 AS TEXT) IS NULL OR replace(name, $4, '') <> name)
+              AND (CAST($5 AS TEXT) IS NULL
+                   OR $5 = CASE WHEN cancelled_at IS NOT NULL THEN 'cancelled'
+                                WHEN signed_in_at IS NOT NULL THEN 'signed_in' ELSE 'booked' END) "
+        )
+    };
+}
+
+macro_rules! fitting_of_anybody {
+    () => {
+        fitting!("CAST($3 AS TEXT) IS NULL")
+    };
+}
+
+macro_rules! fitting_of_phone {
+    () => {
+        fitting!("phone_num = $3")
+    };
+}
+
+/// The appointments that fit `search`, the latest slot first, and how many there are.
+pub fn search(tx: &mut Tx<'_>, search: &Search, page: Page) -> Result<(i64, Vec<Appointment>)> {
+    let (count, list) = if search.phone.is_some() {
+        (
+            sql!(concat!("SELECT count(*) AS total FROM appointment ", fitting_of_phone!())),
+            select_appointment!(concat!(
+                fitting_of_phone!(),
+                "ORDER BY starts_at DESC, id DESC LIMIT $6 OFFSET $7"
+            )),
+        )
+    } else {
+        (
+            sql!(concat!("SELECT count(*) AS total FROM appointment ", fitting_of_anybody!())),
+            select_appointment!(concat!(
+                fitting_of_anybody!(),
+                "ORDER BY starts_at DESC, id DESC LIMIT $6 OFFSET $7"
+            )),
+        )
+    };
+    let (from, to) = search.range;
+    let (phone, name) = (search.phone.as_deref(), search.name.as_deref());
+    let state = search.state.map(State::as_str);
+    let total = tx.query_one(count, params![from, to, phone, name, state], |row| row.get("total"))?;
+    let values = params![from, to, phone, name, state, page.size, page.offset()];
+    Ok((total, tx.query(list, values, appointment)?))
+}
+
+/// How many appointments start, and how many were signed in, between two instants.
+pub fn counts_between(tx: &mut Tx<'_>, from: Millis, to: Millis) -> Result<(i64, i64)> {
+    let count = sql!(
+        "SELECT (SELECT count(*) FROM appointment
+                 WHERE starts_at >= $1 AND starts_at < $2 AND cancelled_at IS NULL) AS appointments,
+                (SELECT count(*) FROM appointment WHERE signed_in_at >= $1 AND signed_in_at < $2) AS sign_ins"
+    );
+    Ok(tx.query_one(count, params![from, to], |row| Ok((row.get("appointments")?, row.get("sign_ins")?)))?)
 }
 
 /// Cancels if it is neither cancelled nor signed in, and gives its times. `open_id` must hold it.

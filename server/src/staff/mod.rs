@@ -1,21 +1,22 @@
 //! Staff, their sessions and API keys, and devices: who may use `/admin/v1` and the desk.
 
+pub mod accounts;
+pub mod audit;
+pub mod desk;
+pub mod members;
+pub mod messages;
+pub mod session;
 pub mod store;
-
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::Error;
+use crate::http::choice::{Choice, choice_field};
 use crate::ids::fingerprint;
 
 pub use store::clean_up;
 
 /// What a member of staff may do; each role includes those below it.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema, clap::ValueEnum,
-)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Role {
     /// Reads everything, changes nothing.
     Auditor,
@@ -31,20 +32,20 @@ impl Role {
     pub fn may(self, needed: Self) -> bool {
         self >= needed
     }
+}
 
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+impl Choice for Role {
+    const ALL: &'static [Self] = &[Self::Auditor, Self::Reception, Self::Admin];
+
+    fn word(self) -> &'static str {
         match self {
             Self::Auditor => "auditor",
             Self::Reception => "reception",
             Self::Admin => "admin",
         }
     }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Auditor, Self::Reception, Self::Admin].into_iter().find(|role| role.as_str() == text)
-    }
 }
+choice_field!(Role);
 
 /// How staff proved who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,26 +78,23 @@ impl StaffMember {
 }
 
 /// What a device is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum DeviceKind {
     Kiosk,
     Gate,
 }
 
-impl DeviceKind {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+impl Choice for DeviceKind {
+    const ALL: &'static [Self] = &[Self::Kiosk, Self::Gate];
+
+    fn word(self) -> &'static str {
         match self {
             Self::Kiosk => "kiosk",
             Self::Gate => "gate",
         }
     }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Kiosk, Self::Gate].into_iter().find(|kind| kind.as_str() == text)
-    }
 }
+choice_field!(DeviceKind);
 
 /// A kiosk or gate.
 #[derive(Clone, Debug)]
@@ -124,20 +122,38 @@ pub async fn device_of_key(app: &App, key: &str) -> Result<Option<Device>, Error
     app.db.point("staff.device", move |tx| store::device_of_key(tx, &key_hash)).await
 }
 
-/// The least length of a staff password.
+/// The least length of a staff password, and the most: hashing takes time that grows with the length.
 const PASSWORD_LEAST: usize = 8;
+const PASSWORD_MOST: usize = 128;
+
+/// How a staff password is kept.
+///
+/// # Errors
+/// When it is too short or too long.
+pub(crate) async fn hash_password(app: &App, password: String) -> Result<String, Error> {
+    if !(PASSWORD_LEAST..=PASSWORD_MOST).contains(&password.chars().count()) {
+        return Err(Error::invalid("password", "应为 8 到 128 个字符", "expected 8 to 128 characters"));
+    }
+    crate::members::passwords::hash(app, password).await
+}
 
 /// Adds a staff account.
 ///
 /// # Errors
 /// When the name or password is not acceptable, or the name is taken.
 pub async fn add(app: &App, username: String, password: String, role: Role) -> Result<i64, Error> {
-    if password.chars().count() < PASSWORD_LEAST {
-        return Err(Error::invalid("password", "至少 8 个字符", "at least 8 characters"));
-    }
-    let hash = crate::members::passwords::hash(app, password).await?;
+    let hash = hash_password(app, password).await?;
     let at = app.clock.now().at;
     let added =
         app.db.write("staff.add", move |tx| store::insert_staff(tx, &username, &hash, role, at)).await?;
-    added.ok_or_else(|| Error::conflict("用户名已存在", "this username is taken"))
+    added.ok_or_else(username_taken)
+}
+
+fn username_taken() -> Error {
+    Error::conflict("用户名已存在", "this username is taken")
+}
+
+/// Names the wrong passwords for a username, whether or not it exists.
+fn guesses_at(username: &str) -> String {
+    format!("staff login {username}")
 }

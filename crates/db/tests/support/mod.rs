@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Mutex, mpsc};
 use std::task::Poll;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -28,13 +29,13 @@ macro_rules! both {
 
             #[tokio::test(flavor = "multi_thread")]
             async fn sqlite() {
-                super::$name(TestDb::sqlite()).await;
+                crate::support::in_time(super::$name(TestDb::sqlite())).await;
             }
 
             #[tokio::test(flavor = "multi_thread")]
             async fn postgres() {
                 if let Some(db) = TestDb::postgres() {
-                    super::$name(db).await;
+                    crate::support::in_time(super::$name(db)).await;
                 }
             }
         }
@@ -49,7 +50,7 @@ macro_rules! postgres_only {
             #[tokio::test(flavor = "multi_thread")]
             async fn postgres() {
                 if let Some(db) = crate::support::TestDb::postgres() {
-                    super::$name(db).await;
+                    crate::support::in_time(super::$name(db)).await;
                 }
             }
         }
@@ -63,10 +64,15 @@ macro_rules! sqlite_only {
         mod $name {
             #[tokio::test(flavor = "multi_thread")]
             async fn sqlite() {
-                super::$name(crate::support::TestDb::sqlite()).await;
+                crate::support::in_time(super::$name(crate::support::TestDb::sqlite())).await;
             }
         }
     )*};
+}
+
+/// A broken kernel tends to leave its caller waiting; a test says so instead of doing the same.
+pub async fn in_time(test: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_secs(30), test).await.expect("the test hangs");
 }
 
 /// An open database with one slot table and one booking table, gone when the test ends.

@@ -83,6 +83,11 @@ impl OfficialSimulator {
         self.shared.lock().account.quota_used = used;
     }
 
+    /// Takes every openid for a follower's: a demo binds whatever WeChat id one makes up.
+    pub fn let_anybody_follow(&self) {
+        self.shared.lock().account.anybody_follows = true;
+    }
+
     /// Who is holding the phone when the authorisation page opens.
     pub fn sign_in_as(&self, open_id: &str) {
         self.shared.lock().account.visitor = open_id.to_owned();

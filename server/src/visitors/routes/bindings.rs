@@ -11,7 +11,7 @@ use crate::adapters::wechat::{CloudBinding, WechatError};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::access::BaseUrl;
-use crate::http::envelope::{Reply, VisitorsReply};
+use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
 use crate::http::extract::{Input, Query};
 use crate::http::fields::{Field as _, Line, Name, OpenId, Phone, Scalar, optional};
 use crate::http::idempotency;
@@ -374,7 +374,7 @@ async fn undo_if_refused(app: &App, bound: Outcome, new: &Binding) -> Outcome {
 
 /// Unbind (微信解除绑定（员工或访客）).
 #[utoipa::path(delete, path = "/v1/subject/binding/{weixinUserId}", tag = "visitors",
-    params(("weixinUserId" = String, Path)), responses((status = 200, body = VisitorsReply<Option<bool>>)))]
+    params(("weixinUserId" = String, Path)), responses((status = 200, body = VisitorsAnswer)))]
 pub async fn unbind(State(app): State<App>, caller: Caller, request: Request) -> Outcome {
     let (mut parts, _) = request.into_parts();
     let segment = axum::extract::Path::<String>::from_request_parts(&mut parts, &app).await;

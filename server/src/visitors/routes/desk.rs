@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::clock::{Millis, Now};
 use crate::error::{Code, Error};
 use crate::http::access::BaseUrl;
-use crate::http::envelope::{Reply, VisitorsReply};
+use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
 use crate::http::extract::Input;
 use crate::http::fields::{Phone, REQUIRED, optional};
 use crate::visitors::caller::Caller;
@@ -254,7 +254,7 @@ async fn judge(
 
 /// Check a code at a gate (访客二维码验证): one row is read, and nobody outside is asked.
 #[utoipa::path(post, path = "/v1/visit/qrcode", tag = "visitors", request_body = CodeRequest,
-    responses((status = 200, body = VisitorsReply<Option<bool>>)))]
+    responses((status = 200, body = VisitorsAnswer)))]
 pub async fn check_code(State(app): State<App>, caller: Caller, input: Input<CodeRequest>) -> Outcome {
     caller.may_run_desk()?;
     let at = app.clock.now().at;

@@ -8,7 +8,7 @@ use super::Outcome;
 use crate::app::App;
 use crate::error::Error;
 use crate::http::access::BaseUrl;
-use crate::http::envelope::{Reply, VisitorsReply};
+use crate::http::envelope::{Reply, VisitorsPage};
 use crate::http::extract::Query;
 use crate::http::fields::{Flag, Id, Line, Moment, Name, Phone, REQUIRED, optional};
 use crate::http::page::Page;
@@ -115,7 +115,7 @@ pub(super) async fn load(
 
 /// Applications and invitations (查询访客申请记录), newest first.
 #[utoipa::path(get, path = "/v1/visit/records", tag = "visitors", params(RecordsQuery),
-    responses((status = 200, body = VisitorsReply<Vec<Record>>)))]
+    responses((status = 200, body = VisitorsPage<Record>)))]
 pub async fn visit_records(
     State(app): State<App>,
     caller: Caller,
@@ -157,7 +157,7 @@ pub struct AuthRecordsQuery {
 
 /// Applications to an employee by others (员工查询授权记录), newest first.
 #[utoipa::path(get, path = "/v1/auth/records", tag = "visitors", params(AuthRecordsQuery),
-    responses((status = 200, body = VisitorsReply<Vec<Record>>)))]
+    responses((status = 200, body = VisitorsPage<Record>)))]
 pub async fn auth_records(
     State(app): State<App>,
     caller: Caller,

@@ -12,7 +12,7 @@ use crate::app::{App, Mode};
 use crate::clock::Now;
 use crate::error::Error;
 use crate::http::access::BaseUrl;
-use crate::http::envelope::{Reply, VisitorsReply};
+use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
 use crate::http::extract::{Input, LARGE_BODY_LIMIT, PathId};
 use crate::http::fields::{IntIn, Line, Moment, Name, Phone, Prose, REQUIRED, optional};
 use crate::http::idempotency;
@@ -201,7 +201,7 @@ pub struct DecisionRequest {
 
 /// Authorise (员工授权), or refuse with a reason. Without a body it authorises.
 #[utoipa::path(put, path = "/v1/auth/{id}", tag = "visitors", params(("id" = i64, Path)),
-    request_body = DecisionRequest, responses((status = 200, body = VisitorsReply<Option<bool>>)))]
+    request_body = DecisionRequest, responses((status = 200, body = VisitorsAnswer)))]
 pub async fn decide(
     State(app): State<App>,
     caller: Caller,
@@ -269,7 +269,7 @@ fn refuse(tx: &mut Tx<'_>, id: i64, by: Option<&str>, reason: &str, now: &Now) -
 
 /// Delete a record (删除访客申请记录); its codes open nothing from then on.
 #[utoipa::path(delete, path = "/v1/visit/records/{id}", tag = "visitors", params(("id" = i64, Path)),
-    responses((status = 200, body = VisitorsReply<Option<bool>>)))]
+    responses((status = 200, body = VisitorsAnswer)))]
 pub async fn delete(State(app): State<App>, caller: Caller, PathId(id): PathId) -> Outcome {
     caller.may_as_staff(Role::Reception)?;
     let (at, who) = (app.clock.now().at, caller.staff());

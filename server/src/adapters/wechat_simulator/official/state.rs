@@ -36,6 +36,8 @@ pub(super) struct Account {
     /// Who is holding the phone when the authorisation page opens.
     pub visitor: String,
     pub quota_used: bool,
+    /// Whether openids that nobody named follow the account, too.
+    pub anybody_follows: bool,
     pub inbox: Inbox,
     token: Option<Token>,
     previous: Option<Token>,
@@ -77,6 +79,7 @@ impl Account {
             users,
             visitor,
             quota_used: false,
+            anybody_follows: false,
             inbox: Inbox::default(),
             token: None,
             previous: None,
@@ -137,7 +140,11 @@ impl Account {
         }
         let given: Map<String, Value> = serde_json::from_slice(body).map_err(|_| MALFORMED)?;
         let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let user = self.users.iter().find(|user| user.open_id == text("touser"));
+        let stranger =
+            SimulatedUser { open_id: text("touser"), nick: String::new(), follows: true, is_snapshot: false };
+        let is_welcome = self.anybody_follows && !stranger.open_id.is_empty();
+        let known = self.users.iter().find(|user| user.open_id == stranger.open_id);
+        let user = known.or(is_welcome.then_some(&stranger));
         let user = user.ok_or(Refusal(40_003, "invalid openid"))?;
         let template = text("template_id");
         let is_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

@@ -1,0 +1,164 @@
+//! The load bench (`make bench`): the released server as a process of its own on each engine, driven
+//! over HTTP. Figures are ratios to floors of the same run, because machines differ and are noisy.
+
+mod client;
+mod growth;
+mod report;
+mod scenarios;
+mod server;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use client::Load;
+use report::{Report, Row};
+use scenarios::{Prepared, Scenario, bare_route};
+use server::Server;
+use yuyue_db::Engine;
+
+const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
+/// Where the targets are judged.
+const JUDGED: usize = 64;
+
+fn seconds() -> Duration {
+    let text = std::env::var("BENCH_SECONDS").unwrap_or_else(|_| "3".into());
+    Duration::from_secs_f64(text.parse().expect("BENCH_SECONDS is a number"))
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    // `cargo test` runs benches too, to see that they build.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let mut report = Report::default();
+    measure_engine(&mut report, "SQLite", None).await;
+    match std::env::var("YUYUE_TEST_POSTGRES") {
+        Ok(url) => {
+            make_database(&url);
+            measure_engine(&mut report, "PostgreSQL", Some(&database_url(&url))).await;
+            measure_pgbench(&mut report, &url);
+        }
+        Err(_) => eprintln!("YUYUE_TEST_POSTGRES is not set: the PostgreSQL half is skipped"),
+    }
+    let text = report.render();
+    print!("{text}");
+    if let Ok(file) = std::env::var("BENCH_REPORT") {
+        std::fs::write(&file, text).expect("the report can be written");
+    }
+}
+
+/// The same cluster, another database.
+fn database_url(url: &str) -> String {
+    url.replacen("/postgres?", "/yuyue_bench?", 1)
+}
+
+fn psql(url: &str, sql: &str) {
+    let status = Command::new("psql").args([url, "-q", "-c", sql]).status().expect("psql runs");
+    assert!(status.success(), "psql: {sql}");
+}
+
+fn make_database(url: &str) {
+    psql(url, "DROP DATABASE IF EXISTS yuyue_bench");
+    psql(url, "CREATE DATABASE yuyue_bench");
+}
+
+async fn measure_engine(report: &mut Report, engine: &'static str, url: Option<&str>) {
+    let folder = tempfile::tempdir_in(bench_dir()).expect("a folder can be made");
+    drop(Server::start(folder.path(), url));
+    let server = Server::start(folder.path(), url);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    report.starts.push((engine, server.started_in, server.memory()));
+    let prepared = Prepared::new(&server.address).await;
+    for connections in CONNECTIONS {
+        let floor = measure(&server, connections, &bare_route()).await;
+        let mut rows = vec![(bare_route().name, floor)];
+        for scenario in [
+            prepared.different_slots(),
+            prepared.hot_slot(),
+            prepared.availability(),
+            prepared.availability_of_an_hour(),
+            prepared.own_list(),
+        ] {
+            rows.push((scenario.name, measure(&server, connections, &scenario).await));
+        }
+        let sold_out = prepared.sold_out(&server.address).await;
+        rows.push((sold_out.name, measure(&server, connections, &sold_out).await));
+        prepared.allow_bookings_again(&server.address).await;
+        let floor_again = measure(&server, connections, &bare_route()).await;
+        let floor = (floor.per_second + floor_again.per_second) / 2.0;
+        report.rows.extend(rows.into_iter().map(|(name, load)| Row {
+            engine,
+            name,
+            connections,
+            load,
+            floor,
+        }));
+    }
+    let login = scenarios::password_login(&server.address, JUDGED as u64).await;
+    let floor = measure(&server, JUDGED, &bare_route()).await.per_second;
+    let load = measure(&server, JUDGED, &login).await;
+    report.rows.push(Row { engine, name: login.name, connections: JUDGED, load, floor });
+    measure_growth(report, engine, &server, folder.path(), url, &prepared).await;
+}
+
+/// On the disk that the project is on: a temporary folder may be memory.
+fn bench_dir() -> String {
+    std::env::var("BENCH_DIR").unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned())
+}
+
+async fn measure(server: &Server, connections: usize, scenario: &Scenario) -> Load {
+    client::run(&server.address, connections, seconds(), scenario.expected, scenario.make.clone()).await
+}
+
+/// One connection, so that the figure is what a request costs and not how many fit beside each other.
+async fn measure_growth(
+    report: &mut Report,
+    engine: &'static str,
+    server: &Server,
+    data_dir: &Path,
+    url: Option<&str>,
+    prepared: &std::sync::Arc<Prepared>,
+) {
+    let at = match url {
+        Some(url) => Engine::parse(url).expect("the address is valid"),
+        None => Engine::Sqlite(data_dir.join("yuyue.db")),
+    };
+    growth::fill(at.clone(), 0, 10_000).await;
+    let small = [
+        measure(server, 1, &prepared.availability_of_an_hour()).await,
+        measure(server, 1, &growth::own_list()).await,
+    ];
+    growth::fill(at, 10_000, 1_000_000).await;
+    let large = [
+        measure(server, 1, &prepared.availability_of_an_hour()).await,
+        measure(server, 1, &growth::own_list()).await,
+    ];
+    for (name, (small, large)) in
+        ["availability", "own list of twenty"].into_iter().zip(small.into_iter().zip(large))
+    {
+        report.growth.push((engine, name, small.p50, large.p50));
+    }
+}
+
+/// The floor of the server engine: PostgreSQL's own bench on the same cluster.
+fn measure_pgbench(report: &mut Report, url: &str) {
+    let database = url.replacen("/postgres?", "/yuyue_bench?", 1);
+    let run = |arguments: &[&str]| {
+        let output = Command::new("pgbench").args(arguments).arg(&database).output().expect("pgbench runs");
+        assert!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    run(&["-i", "-q", "-s", "20"]);
+    let duration = seconds().as_secs().max(1).to_string();
+    for connections in CONNECTIONS {
+        let clients = connections.to_string();
+        let threads = connections.min(2).to_string();
+        let output = run(&["-N", "-c", &clients, "-j", &threads, "-T", &duration]);
+        let tps = output
+            .lines()
+            .find_map(|line| line.strip_prefix("tps = ")?.split_whitespace().next()?.parse().ok());
+        report.pgbench.push((connections, tps.expect("pgbench tells its rate")));
+    }
+}

@@ -1,0 +1,307 @@
+//! Who may use this server: staff accounts, API keys and devices.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use yuyue_db::{Lock, Tx};
+
+use crate::app::App;
+use crate::clock::{Millis, local, text};
+use crate::error::Error;
+use crate::http::access::{Admin, Auditor};
+use crate::http::choice::optional_truth;
+use crate::http::envelope::Reply;
+use crate::http::extract::{Input, PathId, Query};
+use crate::http::fields::{Name, Password, optional};
+use crate::http::page::{Items, Page, PageQuery};
+use crate::http::{idempotency, limits};
+use crate::ids::fingerprint;
+use crate::locks;
+use crate::staff::store::{self, Account, Keyed};
+use crate::staff::{DeviceKind, Role, StaffMember, audit, guesses_at, hash_password, username_taken};
+
+type Outcome = Result<Reply, Error>;
+
+/// A staff account.
+#[derive(Serialize, ToSchema)]
+pub struct StaffItem {
+    id: i64,
+    username: String,
+    role: Role,
+    active: bool,
+    /// `YYYY-MM-DD HH:MM:SS`
+    created_at: String,
+}
+
+impl StaffItem {
+    fn new(account: Account, zone: &jiff::tz::TimeZone) -> Self {
+        Self {
+            id: account.id,
+            username: account.username,
+            role: account.role,
+            active: account.active,
+            created_at: text(local(zone, account.created_at)),
+        }
+    }
+}
+
+/// The staff accounts, the oldest first.
+#[utoipa::path(get, path = "/admin/v1/staff", tag = "staff", security(("staff" = [])), params(PageQuery),
+    responses((status = 200, body = Items<StaffItem>)))]
+pub async fn list(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
+    let page = Page::from(page);
+    let (total, accounts) = app.db.read("staff.accounts", move |tx| store::accounts(tx, page)).await?;
+    let item = |account| StaffItem::new(account, app.clock.zone());
+    Reply::ok(&Items::new(page, total, accounts.into_iter().map(item).collect()))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct StaffRequest {
+    username: Name,
+    /// 8 to 128 characters.
+    password: Password,
+    role: Role,
+}
+
+/// Add a staff account.
+#[utoipa::path(post, path = "/admin/v1/staff", tag = "staff", security(("staff" = [])),
+    request_body = StaffRequest, responses((status = 201, body = StaffItem)))]
+pub async fn add(State(app): State<App>, Admin(staff): Admin, input: Input<StaffRequest>) -> Outcome {
+    let request = input.value;
+    let hash = hash_password(&app, request.password.reveal().to_owned()).await?;
+    let (username, role, now) = (String::from(request.username), request.role, app.clock.now());
+    let (at, zone) = (now.at, now.zone().clone());
+    let once = (input.once, staff.name(), &now);
+    idempotency::write(&app, "staff.add", once, StatusCode::CREATED, move |tx| {
+        let id = store::insert_staff(tx, &username, &hash, role, at)?.ok_or_else(username_taken)?;
+        let account = Account { id, username: username.clone(), role, active: true, created_at: at };
+        record(tx, &staff, "staff.add", (None, &account, false), at)?;
+        Ok(StaffItem::new(account, &zone))
+    })
+    .await
+}
+
+/// Records how an account was and is; of a password only that there is a new one.
+fn record(
+    tx: &mut Tx<'_>,
+    staff: &StaffMember,
+    action: &str,
+    (before, after, has_new_password): (Option<&Account>, &Account, bool),
+    at: Millis,
+) -> Result<(), Error> {
+    let shown = |account: &Account| json!({ "username": account.username, "role": account.role, "active": account.active });
+    let mut after_json = shown(after);
+    if has_new_password {
+        after_json["password"] = "changed".into();
+    }
+    let target = format!("staff {}", after.id);
+    audit::record(tx, staff, action, &target, &before.map_or(Value::Null, shown), &after_json, at)
+}
+
+/// What to change; what is not given stays.
+#[derive(Deserialize, ToSchema)]
+pub struct StaffChange {
+    #[serde(default, deserialize_with = "optional")]
+    role: Option<Role>,
+    /// 8 to 128 characters.
+    #[serde(default)]
+    password: Option<Password>,
+    /// false: the account cannot be used any more.
+    #[serde(default, deserialize_with = "optional_truth")]
+    active: Option<bool>,
+}
+
+/// Change a staff account; a change ends its sessions.
+#[utoipa::path(patch, path = "/admin/v1/staff/{id}", tag = "staff", security(("staff" = [])),
+    params(("id" = i64, Path)), request_body = StaffChange, responses((status = 200, body = StaffItem)))]
+pub async fn change(
+    State(app): State<App>,
+    Admin(staff): Admin,
+    PathId(id): PathId,
+    input: Input<StaffChange>,
+) -> Outcome {
+    let StaffChange { role, password, active } = input.value;
+    if role.is_none() && password.is_none() && active.is_none() {
+        return Err(Error::malformed(
+            "至少应有 role、password、active 之一",
+            "expected at least one of role, password, active",
+        ));
+    }
+    let hash = match password {
+        Some(password) => Some(hash_password(&app, password.reveal().to_owned()).await?),
+        None => None,
+    };
+    let at = app.clock.now().at;
+    let changed = app.db.write("staff.change", move |tx| {
+        // Of two administrators who demote each other, the second must see what the first did.
+        tx.lock(Lock::Exclusive(locks::ADMINS))?;
+        let before = store::account_by_id(tx, id)?
+            .ok_or_else(|| Error::not_found("没有这个员工帐号", "there is no such staff account"))?;
+        let mut after = before.clone();
+        after.role = role.unwrap_or(before.role);
+        after.active = active.unwrap_or(before.active);
+        if administers(&before) && !administers(&after) && !store::has_other_admin(tx, id)? {
+            let (zh, en) = ("至少要保留一名可用的管理员", "at least one active administrator must remain");
+            return Err(Error::conflict(zh, en));
+        }
+        if hash.is_none() && (before.role, before.active) == (after.role, after.active) {
+            return Ok(after);
+        }
+        store::save_account(tx, &after, hash.as_deref())?;
+        store::end_sessions_of(tx, id)?;
+        if hash.is_some() {
+            // Whoever forgot the old password may try the new one at once.
+            limits::clear(tx, &guesses_at(&after.username))?;
+        }
+        record(tx, &staff, "staff.change", (Some(&before), &after, hash.is_some()), at)?;
+        Ok(after)
+    });
+    Reply::ok(&StaffItem::new(changed.await?, app.clock.zone()))
+}
+
+fn administers(account: &Account) -> bool {
+    account.active && account.role == Role::Admin
+}
+
+/// An API key.
+#[derive(Serialize, ToSchema)]
+pub struct KeyItem {
+    id: i64,
+    name: String,
+    role: Role,
+    /// `YYYY-MM-DD HH:MM:SS`
+    created_at: String,
+}
+
+impl KeyItem {
+    fn new(key: Keyed<Role>, zone: &jiff::tz::TimeZone) -> Self {
+        let created_at = text(local(zone, key.created_at));
+        Self { id: key.id, name: key.name, role: key.what, created_at }
+    }
+}
+
+/// A kiosk or gate (设备).
+#[derive(Serialize, ToSchema)]
+pub struct DeviceItem {
+    id: i64,
+    name: String,
+    kind: DeviceKind,
+    /// `YYYY-MM-DD HH:MM:SS`
+    created_at: String,
+}
+
+impl DeviceItem {
+    fn new(device: Keyed<DeviceKind>, zone: &jiff::tz::TimeZone) -> Self {
+        let created_at = text(local(zone, device.created_at));
+        Self { id: device.id, name: device.name, kind: device.what, created_at }
+    }
+}
+
+/// Something new with its key.
+#[derive(Serialize, ToSchema)]
+pub struct WithKey<T> {
+    #[serde(flatten)]
+    item: T,
+    /// Shown only this once.
+    key: String,
+}
+
+/// The API keys, the oldest first; never the keys themselves.
+#[utoipa::path(get, path = "/admin/v1/api-keys", tag = "staff", security(("staff" = [])), params(PageQuery),
+    responses((status = 200, body = Items<KeyItem>)))]
+pub async fn api_keys(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
+    let page = Page::from(page);
+    let (total, keys) = app.db.read("staff.api_keys", move |tx| store::api_keys(tx, page)).await?;
+    let item = |key| KeyItem::new(key, app.clock.zone());
+    Reply::ok(&Items::new(page, total, keys.into_iter().map(item).collect()))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct KeyRequest {
+    name: Name,
+    role: Role,
+}
+
+/// Add an API key, which works as a Bearer token until it is deleted.
+#[utoipa::path(post, path = "/admin/v1/api-keys", tag = "staff", security(("staff" = [])),
+    request_body = KeyRequest, responses((status = 201, body = WithKey<KeyItem>)))]
+pub async fn add_api_key(State(app): State<App>, Admin(staff): Admin, input: Input<KeyRequest>) -> Outcome {
+    let (request, now, key) = (input.value, app.clock.now(), app.ids.token());
+    let (at, zone) = (now.at, now.zone().clone());
+    let once = (input.once, staff.name(), &now);
+    idempotency::write(&app, "staff.add_api_key", once, StatusCode::CREATED, move |tx| {
+        let id = store::insert_api_key(tx, &request.name, request.role, &fingerprint(&key), at)?;
+        let added = Keyed { id, name: request.name.to_string(), what: request.role, created_at: at };
+        let after = json!({ "name": added.name, "role": added.what });
+        audit::record(tx, &staff, "api_key.add", &format!("api key {id}"), &Value::Null, &after, at)?;
+        Ok(WithKey { item: KeyItem::new(added, &zone), key: key.clone() })
+    })
+    .await
+}
+
+/// Delete an API key; it stops working at once.
+#[utoipa::path(delete, path = "/admin/v1/api-keys/{id}", tag = "staff", security(("staff" = [])),
+    params(("id" = i64, Path)), responses((status = 204)))]
+pub async fn delete_api_key(State(app): State<App>, Admin(staff): Admin, PathId(id): PathId) -> Outcome {
+    let at = app.clock.now().at;
+    app.db
+        .write("staff.delete_api_key", move |tx| {
+            let deleted = store::delete_api_key(tx, id)?
+                .ok_or_else(|| Error::not_found("没有这个密钥", "there is no such API key"))?;
+            let before = json!({ "name": deleted.name, "role": deleted.what });
+            audit::record(tx, &staff, "api_key.delete", &format!("api key {id}"), &before, &Value::Null, at)
+        })
+        .await?;
+    Ok(Reply::no_content())
+}
+
+/// The devices (设备), the oldest first; never their keys.
+#[utoipa::path(get, path = "/admin/v1/devices", tag = "staff", security(("staff" = [])), params(PageQuery),
+    responses((status = 200, body = Items<DeviceItem>)))]
+pub async fn devices(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
+    let page = Page::from(page);
+    let (total, devices) = app.db.read("staff.devices", move |tx| store::devices(tx, page)).await?;
+    let item = |device| DeviceItem::new(device, app.clock.zone());
+    Reply::ok(&Items::new(page, total, devices.into_iter().map(item).collect()))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct DeviceRequest {
+    name: Name,
+    kind: DeviceKind,
+}
+
+/// Add a device (设备), which sends its key as `X-Device-Key`.
+#[utoipa::path(post, path = "/admin/v1/devices", tag = "staff", security(("staff" = [])),
+    request_body = DeviceRequest, responses((status = 201, body = WithKey<DeviceItem>)))]
+pub async fn add_device(State(app): State<App>, Admin(staff): Admin, input: Input<DeviceRequest>) -> Outcome {
+    let (request, now, key) = (input.value, app.clock.now(), app.ids.token());
+    let (at, zone) = (now.at, now.zone().clone());
+    let once = (input.once, staff.name(), &now);
+    idempotency::write(&app, "staff.add_device", once, StatusCode::CREATED, move |tx| {
+        let id = store::insert_device(tx, &request.name, request.kind, &fingerprint(&key), at)?;
+        let added = Keyed { id, name: request.name.to_string(), what: request.kind, created_at: at };
+        let after = json!({ "name": added.name, "kind": added.what });
+        audit::record(tx, &staff, "device.add", &format!("device {id}"), &Value::Null, &after, at)?;
+        Ok(WithKey { item: DeviceItem::new(added, &zone), key: key.clone() })
+    })
+    .await
+}
+
+/// Delete a device; its key stops working at once.
+#[utoipa::path(delete, path = "/admin/v1/devices/{id}", tag = "staff", security(("staff" = [])),
+    params(("id" = i64, Path)), responses((status = 204)))]
+pub async fn delete_device(State(app): State<App>, Admin(staff): Admin, PathId(id): PathId) -> Outcome {
+    let at = app.clock.now().at;
+    app.db
+        .write("staff.delete_device", move |tx| {
+            let deleted = store::delete_device(tx, id)?
+                .ok_or_else(|| Error::not_found("没有这台设备", "there is no such device"))?;
+            let before = json!({ "name": deleted.name, "kind": deleted.what });
+            audit::record(tx, &staff, "device.delete", &format!("device {id}"), &before, &Value::Null, at)
+        })
+        .await?;
+    Ok(Reply::no_content())
+}

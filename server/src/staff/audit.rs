@@ -1,0 +1,104 @@
+//! The audit log: who changed what, when, and how it was before and after.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use yuyue_db::Tx;
+
+use crate::app::App;
+use crate::clock::{Millis, local, text};
+use crate::error::Error;
+use crate::http::access::Auditor;
+use crate::http::envelope::Reply;
+use crate::http::extract::Query;
+use crate::http::fields::{Line, optional};
+use crate::http::page::{Items, Page, PageQuery};
+use crate::staff::{StaffMember, store};
+
+/// Records a change, in the transaction that makes it. `before` is null for what was added, `after`
+/// for what was deleted. Neither may hold a password, a key or a hash: every auditor reads them.
+///
+/// # Errors
+/// When the database refuses.
+pub fn record(
+    tx: &mut Tx<'_>,
+    staff: &StaffMember,
+    action: &str,
+    target: &str,
+    before: &Value,
+    after: &Value,
+    at: Millis,
+) -> Result<(), Error> {
+    let json = |value: &Value| (!value.is_null()).then(|| value.to_string());
+    let what = (staff.name(), json(before), json(after));
+    store::insert_audit(tx, (&what.0, action, target), what.1.as_deref(), what.2.as_deref(), at)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Exactly this person or key, as the list names them.
+    #[serde(default, deserialize_with = "optional")]
+    #[param(value_type = Option<String>)]
+    who: Option<Line<128>>,
+    /// Exactly this action.
+    #[serde(default, deserialize_with = "optional")]
+    #[param(value_type = Option<String>)]
+    action: Option<Line<128>>,
+    /// Exactly this target.
+    #[serde(default, deserialize_with = "optional")]
+    #[param(value_type = Option<String>)]
+    target: Option<Line<128>>,
+}
+
+/// A change that was made.
+#[derive(Serialize, ToSchema)]
+pub struct AuditItem {
+    id: i64,
+    /// `YYYY-MM-DD HH:MM:SS`
+    at: String,
+    /// `staff admin`, or `api key 3 (reports)`.
+    who: String,
+    /// Such as `appointment.cancel`.
+    action: String,
+    /// Such as `appointment 12`.
+    target: String,
+    /// null for what was added.
+    #[schema(value_type = Option<Object>)]
+    before: Option<Value>,
+    /// null for what was deleted.
+    #[schema(value_type = Option<Object>)]
+    after: Option<Value>,
+}
+
+/// The audit log, the newest change first.
+#[utoipa::path(get, path = "/admin/v1/audit", tag = "staff", security(("staff" = [])), params(AuditQuery, PageQuery),
+    responses((status = 200, body = Items<AuditItem>)))]
+pub async fn list(
+    State(app): State<App>,
+    _: Auditor,
+    Query(query): Query<AuditQuery>,
+    Query(page): Query<PageQuery>,
+) -> Result<Reply, Error> {
+    let page = Page::from(page);
+    let (total, rows) = app
+        .db
+        .read("staff.audit", move |tx| {
+            let part = |part: &Option<Line<128>>| part.clone().map(String::from);
+            let (who, action, target) = (part(&query.who), part(&query.action), part(&query.target));
+            store::audited(tx, (who.as_deref(), action.as_deref(), target.as_deref()), page)
+        })
+        .await?;
+    let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
+    let item = |row: store::Audited| AuditItem {
+        id: row.id,
+        at: text(local(app.clock.zone(), row.at)),
+        who: row.who,
+        action: row.action,
+        target: row.target,
+        before: json(row.before),
+        after: json(row.after),
+    };
+    Reply::ok(&Items::new(page, total, rows.into_iter().map(item).collect()))
+}

@@ -1,0 +1,10 @@
+//! The whole server, tested through its wire. One story a test; every story is told on both engines.
+//!
+//! PostgreSQL comes from `YUYUE_TEST_POSTGRES`: `scripts/with-postgres cargo test`.
+#![allow(clippy::unwrap_used, reason = "a broken set-up should panic")]
+
+#[macro_use]
+mod support;
+
+mod members;
+mod slots;

@@ -1,0 +1,55 @@
+//! Callers with credentials.
+
+use serde_json::json;
+use yuyue::error::Error;
+use yuyue::ids::fingerprint;
+use yuyue::staff::{self, DeviceKind, Role};
+
+use super::TestApp;
+
+impl TestApp {
+    /// Asks for a login code and reads it off the phone.
+    pub async fn login_code(&self, mobile: &str) -> String {
+        self.post("/v1/login/sms_code", json!({ "mobile": mobile })).await.expect(200);
+        self.drain_outbox().await;
+        self.newest_code(mobile)
+    }
+
+    /// The code in the newest message a phone got.
+    pub fn newest_code(&self, mobile: &str) -> String {
+        let newest = self.world().sms.received_by(mobile).into_iter().next();
+        newest.expect("the phone got a message").params["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Registers (or logs in) by a code: this caller with the member's token.
+    pub async fn member(&self, mobile: &str) -> Self {
+        let code = self.login_code(mobile).await;
+        let login = json!({ "grant_type": "sms_code", "mobile": mobile, "sms_code": code, "client_id": 44 });
+        let answer = self.post("/v1/login/token", login).await.expect(200);
+        self.bearer(answer.json()["access_token"].as_str().unwrap())
+    }
+
+    /// This caller with an API key of `role`.
+    pub async fn staff(&self, role: Role) -> Self {
+        let (key, at) = (self.ids.token(), self.clock.now().at);
+        let (hash, role) = (fingerprint(&key), role.as_str());
+        let insert = format!(
+            "INSERT INTO api_key (name, role, key_hash, created_at) VALUES ('test', '{role}', '{hash}', {at})"
+        );
+        self.execute(&insert).await;
+        self.bearer(&key)
+    }
+
+    /// This caller with the key of a kiosk or gate.
+    pub async fn device(&self, kind: DeviceKind) -> Self {
+        let (key, at) = (self.ids.token(), self.clock.now().at);
+        let hash = fingerprint(&key);
+        self.db
+            .write("test", move |tx| {
+                staff::store::insert_device(tx, "门口", kind, &hash, at).map_err(Error::from)
+            })
+            .await
+            .unwrap();
+        self.with("x-device-key", &key)
+    }
+}

@@ -1,0 +1,81 @@
+//! Looking into the database beside the wire, in SQL that both engines understand.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use yuyue::error::Error;
+use yuyue_db::{Statement, params};
+
+use super::TestApp;
+
+/// The kernel takes only texts that live as long as the program; a test's few may leak.
+fn statement(sql: &str) -> &'static Statement {
+    let sql: &'static str = sql.to_owned().leak();
+    Box::leak(Box::new(Statement::new(sql, sql, file!(), line!())))
+}
+
+impl TestApp {
+    /// Runs a change.
+    pub async fn execute(&self, sql: &str) -> u64 {
+        let statement = statement(sql);
+        self.db.write("test", move |tx| Ok::<_, Error>(tx.execute(statement, params![])?)).await.unwrap()
+    }
+
+    /// The column `value` of every row, as text; NULL is "-".
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let statement = statement(sql);
+        self.db
+            .read("test", move |tx| {
+                let rows = tx.query(statement, params![], |row| row.get::<Option<String>>("value"))?;
+                Ok::<_, Error>(rows.into_iter().map(|value| value.unwrap_or_else(|| "-".into())).collect())
+            })
+            .await
+            .unwrap()
+    }
+
+    /// The column `value` of the one row.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let statement = statement(sql);
+        self.db
+            .read("test", move |tx| {
+                Ok::<_, Error>(tx.query_one(statement, params![], |row| row.get("value"))?)
+            })
+            .await
+            .unwrap()
+    }
+
+    /// Kind and recipient of what the outbox holds, is due and is not being done by anybody.
+    /// Recurring jobs do not count: they are always there.
+    pub async fn due_messages(&self) -> Vec<String> {
+        let at = self.clock.now().at;
+        self.texts(&format!(
+            "SELECT kind || ' ' || recipient AS value FROM outbox
+             WHERE state = 'waiting' AND unique_name IS NULL AND due_at <= {at} ORDER BY id"
+        ))
+        .await
+    }
+
+    /// One number for the contents of each table.
+    pub async fn checksums(&self) -> BTreeMap<String, u64> {
+        let engine = self.config.engine().unwrap();
+        let lines = tokio::task::spawn_blocking(move || engine.describe_schema()).await.unwrap().unwrap();
+        let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in lines {
+            // `table.column type …`; indexes and references have no dot before their first blank.
+            if let Some((table, column)) = line.split(' ').next().and_then(|name| name.split_once('.')) {
+                columns.entry(table.to_owned()).or_default().push(column.to_owned());
+            }
+        }
+        let mut sums = BTreeMap::new();
+        for (table, columns) in columns {
+            let texts: Vec<String> =
+                (columns.iter()).map(|column| format!("coalesce(CAST({column} AS TEXT), '-')")).collect();
+            let row = texts.join(" || '|' || ");
+            let rows = self.texts(&format!("SELECT {row} AS value FROM {table} ORDER BY 1")).await;
+            let mut hash = DefaultHasher::new();
+            rows.hash(&mut hash);
+            sums.insert(table, hash.finish());
+        }
+        sums
+    }
+}

@@ -1,0 +1,112 @@
+//! The application on a real socket: WebSocket, and stopping while requests are under way.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use super::TestApp;
+
+/// Longer than anything takes that works.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// Fails the test when `what` takes too long.
+#[track_caller]
+pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    match tokio::time::timeout(SOON, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("{what}: nothing within {SOON:?}"),
+    }
+}
+
+/// A running server.
+pub struct Served {
+    pub address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<Result<(), String>>,
+}
+
+impl TestApp {
+    /// Serves this application on loopback, with its outbox and live events at work.
+    pub async fn serve(&self) -> Served {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        let running = tokio::spawn(yuyue::serve::run(self.app().clone(), listener, stopped));
+        Served { address, stop: Some(stop), running }
+    }
+}
+
+impl Served {
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Tells the server to stop, as SIGTERM does.
+    pub fn tell_to_stop(&mut self) {
+        self.stop.take();
+    }
+
+    /// Until it has stopped.
+    pub async fn stopped(mut self) {
+        self.tell_to_stop();
+        soon("the server stops", self.running).await.unwrap().unwrap();
+    }
+
+    /// Connects a sign-in screen; `query` is "" or such as "?after=0".
+    pub async fn screen(&self, query: &str) -> Screen {
+        self.try_screen(query, &[]).await.unwrap()
+    }
+
+    pub async fn try_screen(
+        &self,
+        query: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Screen, Box<tungstenite::Error>> {
+        let url = format!("ws://{}/ws/signin-notify{query}", self.address);
+        let mut request = url.into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let (socket, _) = soon("the handshake", tokio_tungstenite::connect_async(request)).await?;
+        Ok(Screen(socket))
+    }
+}
+
+/// A connected WebSocket client.
+pub struct Screen(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Screen {
+    /// The next text frame, exactly.
+    pub async fn frame(&mut self) -> String {
+        loop {
+            match soon("a frame", self.0.next()).await {
+                Some(Ok(Message::Text(text))) => return text.to_string(),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("expected a text frame, got {other:?}"),
+            }
+        }
+    }
+
+    /// Reads until the server ends the connection; gives how many text frames came before.
+    pub async fn frames_until_closed(mut self) -> usize {
+        let mut frames = 0;
+        loop {
+            match soon("the server closes", self.0.next()).await {
+                Some(Ok(Message::Text(_))) => frames += 1,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return frames,
+                Some(Ok(other)) => panic!("an unexpected frame: {other:?}"),
+            }
+        }
+    }
+}
