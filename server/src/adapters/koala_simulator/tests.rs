@@ -241,9 +241,44 @@ async fn a_lost_answer_is_looked_up_and_not_created_twice() {
         assert_eq!(bench.simulator.subjects().len(), count + 1);
         assert_eq!(bench.simulator.subjects()[0].id, id);
     }
-    let other = NewVisitor { phone: "13900002222".into(), ..visitor() };
-    bench.koala.create_visitor(&bench.account, &other, true).await.unwrap();
-    assert_eq!(bench.simulator.subjects().len(), 3, "another phone is another visitor");
+    let others = [
+        NewVisitor { phone: "13900002222".into(), ..visitor() },
+        NewVisitor { start_time: START + 2 * MINUTE, ..visitor() },
+        NewVisitor { name: "张三丰".into(), ..visitor() },
+    ];
+    for (count, other) in others.iter().enumerate() {
+        bench.koala.create_visitor(&bench.account, other, true).await.unwrap();
+        assert_eq!(bench.simulator.subjects().len(), count + 3, "{other:?} is somebody else");
+    }
+}
+
+/// A host that writes the visitor and then shows a web page, as when its session ends half-way.
+#[tokio::test]
+async fn a_page_after_the_write_does_not_lead_to_a_second_one() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let written = Arc::new(AtomicUsize::new(0));
+    let (counting, listing) = (Arc::clone(&written), Arc::clone(&written));
+    let login = || async { ([("set-cookie", "session=1")], r#"{"code":0,"data":{}}"#) };
+    let create = move || async move {
+        counting.fetch_add(1, Ordering::SeqCst);
+        page("考拉 - 登录")
+    };
+    let list = move || async move {
+        let subject = json!({
+            "id": 9, "subject_type": 1, "name": "张三", "phone": "13900001111", "start_time": START / SECOND,
+        });
+        let rows = vec![subject; listing.load(Ordering::SeqCst).min(1)];
+        axum::Json(json!({"code": 0, "data": rows, "page": {"count": rows.len()}}))
+    };
+    let router = Router::new()
+        .route("/auth/login", axum::routing::post(login))
+        .route("/subject", axum::routing::post(create))
+        .route("/subject/list", axum::routing::get(list));
+    let server = Loopback::start("half-way", router).await.unwrap();
+    let bench = Bench::new().await;
+    let account = KoalaAccount { address: server.base_url(), ..bench.account };
+    assert_eq!(bench.koala.create_visitor(&account, &visitor(), false).await.unwrap(), 9);
+    assert_eq!(written.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

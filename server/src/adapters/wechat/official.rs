@@ -144,9 +144,9 @@ impl OfficialAccount {
     ///
     /// # Errors
     /// See [`WechatError`].
-    pub async fn renew_token(&self, refused: &AccessToken, now: Millis) -> Result<AccessToken, WechatError> {
+    pub async fn renew_token(&self, refused: &str, now: Millis) -> Result<AccessToken, WechatError> {
         let token = self.fetch_token(false, now).await?;
-        if token.value != refused.value {
+        if token.value != refused {
             return Ok(token);
         }
         self.fetch_token(true, now).await

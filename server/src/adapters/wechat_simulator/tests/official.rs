@@ -126,7 +126,8 @@ async fn tokens_roll_over_while_both_work() {
 async fn a_refused_token_is_renewed_gently() {
     let bench = Bench::new().await;
     let first = bench.fetch(false).await.unwrap();
-    let renew = async |token: &AccessToken| bench.account.renew_token(token, bench.clock.now().at).await;
+    let renew =
+        async |token: &AccessToken| bench.account.renew_token(&token.value, bench.clock.now().at).await;
     let forced = renew(&first).await.unwrap();
     assert_ne!(forced, first);
     is_invalid(bench.send(&first, "1").await, "42001");
