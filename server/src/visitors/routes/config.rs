@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::http::envelope::{Reply, VisitorsReply};
 use crate::http::extract::Input;
 use crate::http::fields::{ClearableLine, Line, Password};
-use crate::staff::Role;
+use crate::staff::{Role, audit};
 use crate::visitors::caller::Caller;
 use crate::visitors::settings::{self, Servers, Templates};
 use crate::visitors::store;
@@ -82,10 +82,8 @@ async fn save_servers(app: &App, caller: &Caller, old: Servers, new: Servers) ->
             let shown = |servers: &Servers| {
                 let Servers { koala_ip, koala_username, cloud_url, .. } = servers;
                 json!({ "koala_ip": koala_ip, "koala_username": koala_username, "cloud_url": cloud_url })
-                    .to_string()
             };
-            let what = (who.name(), "visitors.servers");
-            store::staff::audit(tx, (&what.0, what.1, "servers"), Some(&shown(&old)), Some(&shown(&new)), at)
+            audit::record(tx, who, "visitors.servers", "servers", &shown(&old), &shown(&new), at)
         })
         .await
 }
@@ -169,9 +167,7 @@ pub async fn set_templates(
         .write("visitors.save_templates", move |tx| {
             settings::save_templates(tx, &saved)?;
             let Some(who) = &who else { return Ok(()) };
-            let (before, after) = (json!(old).to_string(), json!(saved).to_string());
-            let what = (who.name(), "visitors.templates");
-            store::staff::audit(tx, (&what.0, what.1, "templates"), Some(&before), Some(&after), at)
+            audit::record(tx, who, "visitors.templates", "templates", &json!(old), &json!(saved), at)
         })
         .await?;
     Reply::ok(&new)

@@ -5,7 +5,7 @@ use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Outcome;
@@ -17,7 +17,8 @@ use crate::http::access::{Admin, Auditor, BaseUrl, Reception};
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
 use crate::http::fields::{Id, Phone, Prose, optional};
-use crate::http::page::{Items, Page};
+use crate::http::page::{Items, Page, PageQuery};
+use crate::staff::audit;
 use crate::text::mask_phone;
 use crate::visitors::store::staff::{self as rows, Blocked, Guest, ScanItem};
 use crate::visitors::view::{Form, Record, When};
@@ -120,17 +121,6 @@ pub async fn visits_file(
     Ok(file("visits.csv", table.finish()))
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct PageQuery {
-    #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
-    page: Option<Id>,
-    #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
-    size: Option<Id>,
-}
-
 /// Somebody in the building (在场人员).
 #[derive(Serialize, ToSchema)]
 pub struct OnSite {
@@ -176,9 +166,9 @@ pub async fn on_site(
     State(app): State<App>,
     _: Auditor,
     BaseUrl(base): BaseUrl,
-    Query(query): Query<PageQuery>,
+    Query(page): Query<PageQuery>,
 ) -> Outcome {
-    let page = Page::new(query.page, query.size, PAGE_SIZE);
+    let page = Page::from(page);
     let (total, guests) = inside(&app, page).await?;
     let form = Form::new(&app, &base);
     let items = guests.into_iter().map(|guest| OnSite::new(&form, guest)).collect();
@@ -234,20 +224,19 @@ pub struct ScansQuery {
     #[serde(default, deserialize_with = "optional")]
     #[param(value_type = Option<i64>)]
     visit_id: Option<Id>,
-    #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
-    page: Option<Id>,
-    #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
-    size: Option<Id>,
 }
 
 /// Scans at the gates (刷码记录), newest first.
-#[utoipa::path(get, path = "/admin/v1/scans", tag = "staff", params(ScansQuery),
+#[utoipa::path(get, path = "/admin/v1/scans", tag = "staff", params(ScansQuery, PageQuery),
     responses((status = 200, body = Items<ScanItem>)))]
-pub async fn scans_list(State(app): State<App>, _: Auditor, Query(query): Query<ScansQuery>) -> Outcome {
+pub async fn scans_list(
+    State(app): State<App>,
+    _: Auditor,
+    Query(page): Query<PageQuery>,
+    Query(query): Query<ScansQuery>,
+) -> Outcome {
     scans::flush(&app).await?;
-    let page = Page::new(query.page, query.size, PAGE_SIZE);
+    let page = Page::from(page);
     let (visit_id, zone) = (query.visit_id.map(|id| id.0), app.clock.zone().clone());
     let list = app.db.read("visitors.scans", move |tx| rows::scans(tx, visit_id, page, &zone));
     let (total, items) = list.await?;
@@ -261,19 +250,18 @@ pub struct BlocklistQuery {
     #[serde(default, deserialize_with = "optional")]
     #[param(value_type = Option<String>)]
     phone: Option<Phone>,
-    #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
-    page: Option<Id>,
-    #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
-    size: Option<Id>,
 }
 
 /// Phones that are sent to the reception (黑名单), newest first.
-#[utoipa::path(get, path = "/admin/v1/blocklist", tag = "staff", params(BlocklistQuery),
+#[utoipa::path(get, path = "/admin/v1/blocklist", tag = "staff", params(BlocklistQuery, PageQuery),
     responses((status = 200, body = Items<Blocked>)))]
-pub async fn blocklist(State(app): State<App>, _: Auditor, Query(query): Query<BlocklistQuery>) -> Outcome {
-    let page = Page::new(query.page, query.size, PAGE_SIZE);
+pub async fn blocklist(
+    State(app): State<App>,
+    _: Auditor,
+    Query(page): Query<PageQuery>,
+    Query(query): Query<BlocklistQuery>,
+) -> Outcome {
+    let page = Page::from(page);
     let (phone, zone) = (query.phone.map(String::from), app.clock.zone().clone());
     let list =
         app.db.read("visitors.blocklist", move |tx| rows::blocklist(tx, phone.as_deref(), page, &zone));
@@ -299,12 +287,12 @@ pub async fn block(
     input: Input<BlockRequest>,
 ) -> Outcome {
     let (phone, reason) = (String::from(input.value.phone), input.value.reason.map(String::from));
-    let (who, at, zone) = (staff.name(), app.clock.now().at, app.clock.zone().clone());
+    let (at, zone) = (app.clock.now().at, app.clock.zone().clone());
     let blocked = app.db.write("visitors.block", move |tx| {
-        let id = rows::block(tx, &phone, reason.as_deref().unwrap_or_default(), &who, at)?;
+        let id = rows::block(tx, &phone, reason.as_deref().unwrap_or_default(), &staff.name(), at)?;
         let blocked = rows::find_blocked(tx, id, &zone)?.ok_or_else(no_entry)?;
-        let after = json!(blocked).to_string();
-        rows::audit(tx, (&who, "blocklist.add", &format!("blocklist {id}")), None, Some(&after), at)?;
+        let target = format!("blocklist {id}");
+        audit::record(tx, &staff, "blocklist.add", &target, &Value::Null, &json!(blocked), at)?;
         Ok::<_, Error>(blocked)
     });
     Reply::created(&blocked.await?)
@@ -318,15 +306,15 @@ fn no_entry() -> Error {
 #[utoipa::path(delete, path = "/admin/v1/blocklist/{id}", tag = "staff", params(("id" = i64, Path)),
     responses((status = 204)))]
 pub async fn unblock(State(app): State<App>, Reception(staff): Reception, PathId(id): PathId) -> Outcome {
-    let (who, at, zone) = (staff.name(), app.clock.now().at, app.clock.zone().clone());
+    let (at, zone) = (app.clock.now().at, app.clock.zone().clone());
     app.db
         .write("visitors.unblock", move |tx| {
             let blocked = rows::find_blocked(tx, id, &zone)?.ok_or_else(no_entry)?;
             if !rows::unblock(tx, id)? {
                 return Err(no_entry());
             }
-            let before = json!(blocked).to_string();
-            rows::audit(tx, (&who, "blocklist.remove", &format!("blocklist {id}")), Some(&before), None, at)
+            let target = format!("blocklist {id}");
+            audit::record(tx, &staff, "blocklist.remove", &target, &json!(blocked), &Value::Null, at)
         })
         .await?;
     Ok(Reply::no_content())
@@ -344,13 +332,13 @@ pub struct EraseRequest {
     responses((status = 200, body = rows::Erased)))]
 pub async fn erase(State(app): State<App>, Admin(staff): Admin, input: Input<EraseRequest>) -> Outcome {
     let phone = String::from(input.value.phone);
-    let (who, at) = (staff.name(), app.clock.now().at);
+    let at = app.clock.now().at;
     let erased = app.db.write("visitors.erase", move |tx| {
         let (erased, koala_ids) = rows::erase_phone(tx, &phone)?;
         hosts::forget(tx, &koala_ids, at)?;
         // The log must not keep what was erased.
-        let (target, after) = (mask_phone(&phone), json!(erased).to_string());
-        rows::audit(tx, (&who, "visits.erase", &target), None, Some(&after), at)?;
+        let target = mask_phone(&phone);
+        audit::record(tx, &staff, "visits.erase", &target, &Value::Null, &json!(erased), at)?;
         Ok::<_, Error>(erased)
     });
     Reply::ok(&erased.await?)

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use yuyue_db::Tx;
 
@@ -16,7 +16,7 @@ use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
 use crate::http::extract::{Input, LARGE_BODY_LIMIT, PathId};
 use crate::http::fields::{IntIn, Line, Moment, Name, Phone, Prose, REQUIRED, optional};
 use crate::http::idempotency;
-use crate::staff::Role;
+use crate::staff::{Role, audit};
 use crate::visitors::caller::Caller;
 use crate::visitors::directory::{self, Employee};
 use crate::visitors::hosts;
@@ -272,13 +272,13 @@ fn refuse(tx: &mut Tx<'_>, id: i64, by: Option<&str>, reason: &str, now: &Now) -
     responses((status = 200, body = VisitorsAnswer)))]
 pub async fn delete(State(app): State<App>, caller: Caller, PathId(id): PathId) -> Outcome {
     caller.may_as_staff(Role::Reception)?;
-    let (at, who) = (app.clock.now().at, caller.staff());
+    let (at, staff) = (app.clock.now().at, caller.staff());
     app.db
         .write("visitors.delete", move |tx| {
             let koala_ids = store::visits::delete(tx, id)?.ok_or(&rules::NO_RECORD)?;
-            if let Some(who) = &who {
+            if let Some(staff) = &staff {
                 let target = format!("visit {id}");
-                store::staff::audit(tx, (&who.name(), "visit.delete", &target), None, None, at)?;
+                audit::record(tx, staff, "visit.delete", &target, &json!({ "id": id }), &Value::Null, at)?;
             }
             hosts::forget(tx, &koala_ids, at)
         })

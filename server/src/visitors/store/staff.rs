@@ -241,17 +241,3 @@ pub fn erase_old(tx: &mut Tx<'_>, before: Millis, at: Millis, most: i64) -> Resu
     }
     Ok(ids.len())
 }
-
-/// Records a change by staff, in the transaction that makes it.
-pub fn audit(
-    tx: &mut Tx<'_>,
-    (who, action, target): (&str, &str, &str),
-    before: Option<&str>,
-    after: Option<&str>,
-    at: Millis,
-) -> Result<()> {
-    let insert =
-        sql!("INSERT INTO audit (at, who, action, target, before, after) VALUES ($1, $2, $3, $4, $5, $6)");
-    tx.execute(insert, params![at, who, action, target, before, after])?;
-    Ok(())
-}
