@@ -8,3 +8,4 @@ mod support;
 
 mod members;
 mod slots;
+mod visitors;
