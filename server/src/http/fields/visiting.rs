@@ -1,5 +1,6 @@
 //! The kinds of field that the visitors documents add.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 
 use jiff::civil::DateTime;
