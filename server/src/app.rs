@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::sync::Semaphore;
-use yuyue_db::{Db, Options};
+use yuyue_db::{Db, Engine, Options};
 
 use crate::adapters::http::{Http, HttpLimits};
 use crate::adapters::sms::{SmsAccount, SmsClient};
@@ -39,8 +39,9 @@ pub struct Parts {
     /// `None` without an SMS account.
     pub sms: Option<SmsClient>,
     pub live: Live,
-    /// Password hashing is meant to be slow: as many at once as there are cores.
-    pub hashing: Semaphore,
+    /// Password hashing is meant to be slow: as many at once as there are cores, and fewer than the
+    /// wrong guesses that lock an account.
+    pub hashing: Arc<Semaphore>,
     pub slots: crate::slots::Readiness,
     pub visitors: crate::visitors::Parts,
     pub metrics: PrometheusHandle,
@@ -55,6 +56,9 @@ impl Deref for App {
         &self.0
     }
 }
+
+/// The most passwords that are hashed at once.
+const MOST_HASHING: usize = 8;
 
 /// What differs between `serve`, `serve --demo` and a test.
 pub struct Setup {
@@ -85,7 +89,9 @@ impl App {
             secrets,
             sms,
             live: Live::default(),
-            hashing: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
+            hashing: Arc::new(Semaphore::new(
+                std::thread::available_parallelism().map_or(2, usize::from).min(MOST_HASHING),
+            )),
             slots: crate::slots::Readiness::default(),
             visitors,
             metrics: metrics_recorder()?,
@@ -117,11 +123,28 @@ pub fn make_data_dir(config: &Config) -> Result<(), String> {
 /// # Errors
 /// A text that says what is wrong.
 pub async fn open_database(config: &Config) -> Result<Db, String> {
-    let database = &config.database;
-    let options =
-        Options { engine: config.engine()?, queue: database.queue, connections: database.connections };
+    let options = database_options(config)?;
     let opened = tokio::task::spawn_blocking(move || Db::open(&options, crate::migrations::ALL)).await;
     opened.map_err(|error| error.to_string())?.map_err(|error| format!("database: {error}"))
+}
+
+/// Opens the configured database as it is.
+///
+/// # Errors
+/// A text that says what is wrong, such as that there is none.
+pub fn open_existing_database(config: &Config) -> Result<Db, String> {
+    let options = database_options(config)?;
+    if let Engine::Sqlite(path) = &options.engine
+        && !path.exists()
+    {
+        return Err(format!("database: there is none at {}", path.display()));
+    }
+    Db::open_migrated(&options).map_err(|error| format!("database: {error}"))
+}
+
+fn database_options(config: &Config) -> Result<Options, String> {
+    let database = &config.database;
+    Ok(Options { engine: config.engine()?, queue: database.queue, connections: database.connections })
 }
 
 fn sms_client(config: &Config, ids: &Ids) -> Result<Option<SmsClient>, String> {

@@ -243,10 +243,13 @@ async fn migrate(config: Config) -> Outcome {
 }
 
 async fn back_up(config: Config, file: PathBuf) -> Outcome {
-    let db = yuyue::app::open_database(&config).await?;
     let shown = file.display().to_string();
-    let done = tokio::task::spawn_blocking(move || db.backup(&file)).await;
-    done.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    let done = tokio::task::spawn_blocking(move || {
+        // Not migrated: a copy from before an upgrade is what a newer program is often asked for.
+        let db = yuyue::app::open_existing_database(&config)?;
+        db.backup(&file).map_err(|error| error.to_string())
+    });
+    done.await.map_err(|error| error.to_string())??;
     print(&format!("wrote {shown}\n"))
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Millis;
 
@@ -150,7 +151,33 @@ pub struct Visitors {
     #[serde(deserialize_with = "text")]
     pub koala_password: String,
     pub cloud_url: String,
-    pub templates: crate::visitors::settings::Templates,
+    pub templates: Templates,
+}
+
+/// The message templates (微信短信模板设置): for each event one of WeChat and one of SMS.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Templates {
+    /// 给员工的审批提醒微信模板ID
+    pub approval_reminder_to_employee_wechat_id: String,
+    /// 给员工的审批提醒短信模板ID
+    pub approval_reminder_to_employee_sms_id: String,
+    /// 给员工的访客签到通知微信模板ID
+    pub visitor_signin_to_employee_wechat_id: String,
+    /// 给员工的访客签到通知短信模板ID
+    pub visitor_signin_to_employee_sms_id: String,
+    /// 给访客的审批通过通知微信模板ID
+    pub approval_pass_to_visitor_wechat_id: String,
+    /// 给访客的审批通过通知短信模板ID
+    pub approval_pass_to_visitor_sms_id: String,
+    /// 给访客的签到成功通知微信模板ID
+    pub signin_to_visitor_wechat_id: String,
+    /// 给访客的签到成功通知短信模板ID
+    pub signin_to_visitor_sms_id: String,
+    /// 给访客的申请回执微信模板ID; "" sends none.
+    pub apply_receipt_to_visitor_wechat_id: String,
+    /// 给访客的申请回执短信模板ID; "" sends none.
+    pub apply_receipt_to_visitor_sms_id: String,
 }
 
 /// How replies of visitors show times.

@@ -15,14 +15,13 @@ use crate::adapters::sms_simulator::{Fault, Received, SimulatedAccount, SmsSimul
 use crate::adapters::wechat_simulator::{self, CloudSimulator, OfficialSimulator, SimulatedUser};
 use crate::app::App;
 use crate::clock::{Clock, Millis, local, text};
-use crate::config::{Config, SignIn, SmsLink};
+use crate::config::{Config, SignIn, SmsLink, Templates};
 use crate::error::Error;
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, Query};
 use crate::http::fields::{Line, Name, optional};
 use crate::staff::{self, Role};
-use crate::visitors::settings::Templates;
-use crate::{members, visitors};
+use crate::{members, passwords, visitors};
 
 const LOGIN_TEMPLATE: &str = "SMS_100000001";
 const VOICE_TEMPLATE: &str = "TTS_100000001";
@@ -133,7 +132,7 @@ fn templates() -> Templates {
 /// # Errors
 /// When the database refuses.
 pub async fn seed(app: &App) -> Result<(), Error> {
-    let hash = members::passwords::hash(app, "demo-admin".into()).await?;
+    let hash = passwords::hash(app, "demo-admin".into()).await?;
     let at = app.clock.now().at;
     app.db
         .write("demo.seed", move |tx| {

@@ -14,6 +14,7 @@ pub mod locks;
 pub mod members;
 pub mod migrations;
 pub mod outbox;
+pub mod passwords;
 pub mod secrets;
 pub mod serve;
 pub mod slots;

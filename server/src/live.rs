@@ -102,7 +102,8 @@ impl Live {
 /// When the database refuses.
 pub async fn begin(app: &App) -> Result<(), Error> {
     let last = sql!("SELECT last FROM event_counter WHERE id = 1");
-    let last = app.db.point("live.last", move |tx| Ok::<_, Error>(tx.query_one(last, &[], |row| row.get("last"))?));
+    let last =
+        app.db.point("live.last", move |tx| Ok::<_, Error>(tx.query_one(last, &[], |row| row.get("last"))?));
     app.live.newest.store(last.await?, Ordering::SeqCst);
     Ok(())
 }

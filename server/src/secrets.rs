@@ -1,4 +1,5 @@
-//! Encryption of what must be stored but is nobody's to read, and the server's key for it.
+//! Encryption of what must be stored but is nobody's to read, fingerprints of what may be guessable,
+//! and the server's key for both.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -7,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
 
 use crate::ids::Ids;
 
@@ -14,6 +16,7 @@ use crate::ids::Ids;
 #[derive(Clone)]
 pub struct Secrets {
     key: Arc<LessSafeKey>,
+    fingerprints: hmac::Key,
     ids: Ids,
 }
 
@@ -37,7 +40,10 @@ impl Secrets {
     fn from_hex(key: &str, ids: &Ids) -> Option<Self> {
         let bytes = hex::decode(key).ok().filter(|bytes| bytes.len() == AES_256_GCM.key_len())?;
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &bytes).ok()?);
-        Some(Self { key: Arc::new(key), ids: ids.clone() })
+        // Derived, so that one key is never used by two algorithms.
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), b"fingerprints");
+        let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+        Some(Self { key: Arc::new(key), fingerprints, ids: ids.clone() })
     }
 
     /// Encrypts `plain`. `purpose` must be the same on opening: it keeps a sealed text from being
@@ -69,6 +75,20 @@ impl Secrets {
     }
 }
 
+impl Secrets {
+    /// A keyed hash of `parts`: equal for equal parts, and of no use for guessing them without the key.
+    #[must_use]
+    pub fn fingerprint(&self, parts: &[&[u8]]) -> String {
+        let mut context = hmac::Context::with_key(&self.fingerprints);
+        for part in parts {
+            // The length keeps ("ab", "c") from being ("a", "bc").
+            context.update(&part.len().to_be_bytes());
+            context.update(part);
+        }
+        hex::encode(context.sign())
+    }
+}
+
 fn read_or_create(file: &Path, ids: &Ids) -> std::io::Result<String> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
         Ok(mut created) => {
@@ -85,6 +105,17 @@ fn read_or_create(file: &Path, ids: &Ids) -> std::io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fingerprints_depend_on_every_part_and_on_the_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = |key: &str| Secrets::load(key, folder.path(), &Ids::default()).unwrap();
+        let (one, other) = (secrets(&"ab".repeat(32)), secrets(&"cd".repeat(32)));
+        let of = |secrets: &Secrets, parts: &[&[u8]]| secrets.fingerprint(parts);
+        assert_eq!(of(&one, &[b"ab", b"c"]), of(&one, &[b"ab", b"c"]));
+        assert_ne!(of(&one, &[b"ab", b"c"]), of(&one, &[b"a", b"bc"]));
+        assert_ne!(of(&one, &[b"ab", b"c"]), of(&other, &[b"ab", b"c"]));
+    }
 
     #[test]
     fn a_sealed_text_opens_only_with_its_key_and_purpose() {

@@ -19,7 +19,7 @@ pub struct Options {
     pub engine: Engine,
     /// How many jobs may wait in each queue before callers are refused.
     pub queue: usize,
-    /// Server engine: connections of this node. Embedded engine: reader threads, at most 8.
+    /// Server engine: connections of this node; one more listens. Embedded engine: reader threads, at most 8.
     pub connections: usize,
 }
 

@@ -9,6 +9,8 @@
 //! * PostgreSQL: a pool of threads, each owning a connection, at READ COMMITTED. Serialization
 //!   failures and deadlocks run the closure again, which is why it is an `Fn`.
 //!
+//! Constraints must not be deferred: a shared commit that fails cannot tell which caller broke it.
+//!
 //! Statements are `&'static Statement`, made by [`sql!`] (one text for both engines) or [`pick!`]
 //! (one text each). Both register themselves, so that a test can prepare every statement on both.
 

@@ -123,6 +123,7 @@ impl Drop for Sqlite {
 
 /// A connection that may write, with the durability every commit is promised.
 pub(crate) fn connect(path: &Path) -> Result<Connection> {
+    create_private(path).map_err(|error| Error::Unavailable(format!("{}: {error}", path.display())))?;
     let connection = set_up(Connection::open(path).map_err(unavailable)?)?;
     let mode: String =
         connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(unavailable)?;
@@ -131,6 +132,15 @@ pub(crate) fn connect(path: &Path) -> Result<Connection> {
     }
     connection.execute_batch("PRAGMA synchronous = FULL").map_err(unavailable)?;
     Ok(connection)
+}
+
+/// Makes the file for its owner only, if it is not there; the engine gives its log the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn connect_reader(path: &Path) -> Result<Connection> {

@@ -111,6 +111,8 @@ impl<'c> Tx<'c> {
     }
 
     /// Wakes the subscribers of `channel` on every node, once this transaction has committed.
+    /// A hint, not a message: it may be lost with a connection, so whoever waits also looks by itself
+    /// from time to time.
     pub fn wake(&mut self, channel: &'static str) {
         if !self.wakes.contains(&channel) {
             self.wakes.push(channel);
@@ -133,13 +135,8 @@ impl<'c> Tx<'c> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        let result = match &mut self.left {
-            Some(0) => Err(Error::NotAPoint),
-            left => {
-                *left = left.map(|left| left - 1);
-                run(&mut self.connection)
-            }
-        };
+        let result = if self.left == Some(0) { Err(Error::NotAPoint) } else { run(&mut self.connection) };
+        self.left = self.left.map(|left| left.saturating_sub(1));
         result.inspect_err(|error| {
             tracing::debug!(file = statement.file, line = statement.line, %error, "statement failed");
             self.failure = Some(error.clone());

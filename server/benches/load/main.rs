@@ -38,7 +38,6 @@ async fn main() {
         Ok(url) => {
             make_database(&url);
             measure_engine(&mut report, "PostgreSQL", Some(&database_url(&url))).await;
-            measure_pgbench(&mut report, &url);
         }
         Err(_) => eprintln!("YUYUE_TEST_POSTGRES is not set: the PostgreSQL half is skipped"),
     }
@@ -62,6 +61,7 @@ fn psql(url: &str, sql: &str) {
 fn make_database(url: &str) {
     psql(url, "DROP DATABASE IF EXISTS yuyue_bench");
     psql(url, "CREATE DATABASE yuyue_bench");
+    run_pgbench(&database_url(url), &["-i", "-q", "-s", "20"]);
 }
 
 async fn measure_engine(report: &mut Report, engine: &'static str, url: Option<&str>) {
@@ -86,6 +86,9 @@ async fn measure_engine(report: &mut Report, engine: &'static str, url: Option<&
         let sold_out = prepared.sold_out(&server.address).await;
         rows.push((sold_out.name, measure(&server, connections, &sold_out).await));
         prepared.allow_bookings_again(&server.address).await;
+        if let Some(url) = url {
+            report.pgbench.push((connections, pgbench(url, connections)));
+        }
         let floor_again = measure(&server, connections, &bare_route()).await;
         let floor = (floor.per_second + floor_again.per_second) / 2.0;
         report.rows.extend(rows.into_iter().map(|(name, load)| Row {
@@ -142,23 +145,20 @@ async fn measure_growth(
     }
 }
 
-/// The floor of the server engine: PostgreSQL's own bench on the same cluster.
-fn measure_pgbench(report: &mut Report, url: &str) {
-    let database = url.replacen("/postgres?", "/yuyue_bench?", 1);
-    let run = |arguments: &[&str]| {
-        let output = Command::new("pgbench").args(arguments).arg(&database).output().expect("pgbench runs");
-        assert!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    run(&["-i", "-q", "-s", "20"]);
+/// The floor of the server engine: PostgreSQL's own bench on the same cluster, in transactions a second.
+fn pgbench(url: &str, connections: usize) -> f64 {
+    // Nobody's writes but its own should be flushed while it runs.
+    psql(url, "CHECKPOINT");
+    let (clients, threads) = (connections.to_string(), connections.min(2).to_string());
     let duration = seconds().as_secs().max(1).to_string();
-    for connections in CONNECTIONS {
-        let clients = connections.to_string();
-        let threads = connections.min(2).to_string();
-        let output = run(&["-N", "-c", &clients, "-j", &threads, "-T", &duration]);
-        let tps = output
-            .lines()
-            .find_map(|line| line.strip_prefix("tps = ")?.split_whitespace().next()?.parse().ok());
-        report.pgbench.push((connections, tps.expect("pgbench tells its rate")));
-    }
+    let output = run_pgbench(url, &["-N", "-c", &clients, "-j", &threads, "-T", &duration]);
+    let rate =
+        output.lines().find_map(|line| line.strip_prefix("tps = ")?.split_whitespace().next()?.parse().ok());
+    rate.expect("pgbench finished at least one transaction")
+}
+
+fn run_pgbench(url: &str, arguments: &[&str]) -> String {
+    let output = Command::new("pgbench").args(arguments).arg(url).output().expect("pgbench runs");
+    assert!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -90,6 +90,7 @@ struct Kept {
     nonces: Nonces,
     /// Oldest first.
     received: VecDeque<Received>,
+    requests: u64,
     answers: u64,
 }
 
@@ -139,6 +140,12 @@ impl SmsSimulator {
         self.shared.lock().fault = fault;
     }
 
+    /// How many requests have arrived, answered or not.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.shared.lock().requests
+    }
+
     /// The messages accepted, newest first.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
@@ -154,8 +161,12 @@ impl SmsSimulator {
 }
 
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    // Read in its own statement: the lock must not be held while waiting.
-    let fault = shared.lock().fault;
+    // In a scope of its own: the lock must not be held while waiting.
+    let fault = {
+        let mut kept = shared.lock();
+        kept.requests += 1;
+        kept.fault
+    };
     if fault == Fault::Slow {
         tokio::time::sleep(SLOW).await;
     }

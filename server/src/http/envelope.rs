@@ -92,6 +92,7 @@ impl IntoResponse for Error {
 /// Slots (000): the body of every reply.
 #[derive(Serialize, ToSchema)]
 pub struct SlotsReply<T> {
+    /// What was asked for; null on an error.
     pub data: T,
     /// `success`, or what went wrong, naming the field.
     pub error_msg: String,
@@ -135,6 +136,7 @@ pub struct VisitorsAnswer {
 pub struct MembersError {
     /// Business code (业务代码).
     pub code: i64,
+    /// What went wrong, naming the field.
     pub message: String,
     /// The code's stable name.
     pub error: String,

@@ -27,7 +27,7 @@ pub struct Input<T, const LIMIT: usize = BODY_LIMIT> {
 impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<App> for Input<T, LIMIT> {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Error> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
         let (parts, body) = request.into_parts();
         expect_json(&parts)?;
         let body = match Limited::new(body, LIMIT).collect().await {
@@ -35,7 +35,7 @@ impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<App> for Input<T, LIMI
             Err(error) if error.is::<LengthLimitError>() => return Err(Error::body_too_large(LIMIT)),
             Err(_) => return Err(Error::malformed("请求内容不完整", "the body did not arrive whole")),
         };
-        let once = Once::of(&parts, &body)?;
+        let once = Once::of(&parts, &body, &app.secrets)?;
         Ok(Self { value: parse_json(&body)?, once })
     }
 }

@@ -11,6 +11,7 @@ use crate::clock::{DAY, Now};
 use crate::error::Error;
 use crate::http::envelope::Reply;
 use crate::http::log::RequestId;
+use crate::secrets::Secrets;
 
 const LIFETIME: i64 = DAY;
 const LONGEST_KEY: usize = 128;
@@ -26,19 +27,15 @@ pub struct Once {
 impl Once {
     /// # Errors
     /// When the header is there but is not 1 to 128 visible ASCII characters.
-    pub fn of(parts: &Parts, body: &[u8]) -> Result<Option<Self>, Error> {
+    pub fn of(parts: &Parts, body: &[u8], secrets: &Secrets) -> Result<Option<Self>, Error> {
         let Some(header) = parts.headers.get("idempotency-key") else { return Ok(None) };
         let key = header.to_str().unwrap_or_default().trim();
         if key.is_empty() || key.len() > LONGEST_KEY {
             let (zh, en) = ("应为 1 到 128 个可见字符", "expected 1 to 128 visible characters");
             return Err(Error::invalid("Idempotency-Key", zh, en));
         }
-        let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
-        for part in [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), body] {
-            digest.update(part);
-            digest.update(b"\n");
-        }
-        let fingerprint = hex::encode(digest.finish());
+        let (method, path) = (parts.method.as_str().as_bytes(), parts.uri.path().as_bytes());
+        let fingerprint = secrets.fingerprint(&[method, path, body]);
         let request_id = parts.extensions.get::<RequestId>().copied().unwrap_or_default();
         Ok(Some(Self { key: key.to_owned(), fingerprint, request_id }))
     }

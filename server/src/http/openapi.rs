@@ -49,14 +49,13 @@ pub fn base() -> OpenApi {
 /// Adds what every operation has in common, and the aliases.
 pub fn complete(api: &mut OpenApi) {
     for (alias, of) in ALIASES {
-        let Some(mut item) = api.paths.paths.get(of).cloned() else { continue };
-        for operation in operations(&mut item) {
-            operation.operation_id = operation.operation_id.as_ref().map(|id| format!("{id} {alias}"));
-        }
+        let Some(item) = api.paths.paths.get(of).cloned() else { continue };
         api.paths.paths.insert(alias.to_owned(), item);
     }
-    for item in api.paths.paths.values_mut() {
-        for operation in operations(item) {
+    for (path, item) in &mut api.paths.paths {
+        for (method, operation) in operations(item) {
+            // Handlers of different products may have the same name, but an id must be unique.
+            operation.operation_id = Some(format!("{method} {path}"));
             let tag = operation.tags.as_ref().and_then(|tags| tags.first()).cloned().unwrap_or_default();
             let (schema, media) = match tag.as_str() {
                 "slots" => ("SlotsReply_Option_bool", "application/json"),
@@ -73,9 +72,10 @@ pub fn complete(api: &mut OpenApi) {
     }
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem { get, post, put, delete, patch, .. } = item;
-    [get, post, put, delete, patch].into_iter().filter_map(Option::as_mut)
+    let methods = [("get", get), ("post", post), ("put", put), ("delete", delete), ("patch", patch)];
+    methods.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 /// The whole document.

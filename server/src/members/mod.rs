@@ -1,7 +1,6 @@
 //! Members (004): consumer accounts with login by SMS code, password or WeChat openid.
 
 pub mod jobs;
-pub mod passwords;
 pub mod regions;
 pub mod routes;
 pub mod rules;

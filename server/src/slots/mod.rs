@@ -21,6 +21,7 @@ use crate::http::choice::{Choice, choice_field};
 use crate::locks;
 
 pub use routes::{StaffListed, cancel_appointment};
+pub use rules::NOT_FOUND;
 pub use schedule::Schedule;
 pub use store::{Appointment, Search, clean_up, counts_between, find, schedule as current_schedule, search};
 

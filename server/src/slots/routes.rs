@@ -143,8 +143,11 @@ pub struct BookRequest {
 pub struct Booked {
     /// Appointment id (预约编号).
     appointment_id: i64,
+    /// Day (日期).
     day: String,
+    /// Hour (小时).
     hour: i64,
+    /// Minute (分钟).
     minute: i64,
     /// `YYYY-MM-DD HH:MM:SS`
     datetime: String,
@@ -265,6 +268,7 @@ pub struct CancelRequest {
 /// The appointment that was changed.
 #[derive(Serialize, ToSchema)]
 pub struct Changed {
+    /// Appointment id (预约编号).
     appointment_id: i64,
 }
 

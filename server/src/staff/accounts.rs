@@ -50,7 +50,7 @@ impl StaffItem {
 /// The staff accounts, the oldest first.
 #[utoipa::path(get, path = "/admin/v1/staff", tag = "staff", security(("staff" = [])), params(PageQuery),
     responses((status = 200, body = Items<StaffItem>)))]
-pub async fn list(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
+pub async fn list_staff(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
     let page = Page::from(page);
     let (total, accounts) = app.db.read("staff.accounts", move |tx| store::accounts(tx, page)).await?;
     let item = |account| StaffItem::new(account, app.clock.zone());
@@ -68,7 +68,7 @@ pub struct StaffRequest {
 /// Add a staff account.
 #[utoipa::path(post, path = "/admin/v1/staff", tag = "staff", security(("staff" = [])),
     request_body = StaffRequest, responses((status = 201, body = StaffItem)))]
-pub async fn add(State(app): State<App>, Admin(staff): Admin, input: Input<StaffRequest>) -> Outcome {
+pub async fn add_staff(State(app): State<App>, Admin(staff): Admin, input: Input<StaffRequest>) -> Outcome {
     let request = input.value;
     let hash = hash_password(&app, request.password.reveal().to_owned()).await?;
     let (username, role, now) = (String::from(request.username), request.role, app.clock.now());
@@ -116,7 +116,7 @@ pub struct StaffChange {
 /// Change a staff account; a change ends its sessions.
 #[utoipa::path(patch, path = "/admin/v1/staff/{id}", tag = "staff", security(("staff" = [])),
     params(("id" = i64, Path)), request_body = StaffChange, responses((status = 200, body = StaffItem)))]
-pub async fn change(
+pub async fn change_staff(
     State(app): State<App>,
     Admin(staff): Admin,
     PathId(id): PathId,
@@ -211,7 +211,7 @@ pub struct WithKey<T> {
 /// The API keys, the oldest first; never the keys themselves.
 #[utoipa::path(get, path = "/admin/v1/api-keys", tag = "staff", security(("staff" = [])), params(PageQuery),
     responses((status = 200, body = Items<KeyItem>)))]
-pub async fn api_keys(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
+pub async fn list_api_keys(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
     let page = Page::from(page);
     let (total, keys) = app.db.read("staff.api_keys", move |tx| store::api_keys(tx, page)).await?;
     let item = |key| KeyItem::new(key, app.clock.zone());
@@ -260,7 +260,7 @@ pub async fn delete_api_key(State(app): State<App>, Admin(staff): Admin, PathId(
 /// The devices (设备), the oldest first; never their keys.
 #[utoipa::path(get, path = "/admin/v1/devices", tag = "staff", security(("staff" = [])), params(PageQuery),
     responses((status = 200, body = Items<DeviceItem>)))]
-pub async fn devices(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
+pub async fn list_devices(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
     let page = Page::from(page);
     let (total, devices) = app.db.read("staff.devices", move |tx| store::devices(tx, page)).await?;
     let item = |device| DeviceItem::new(device, app.clock.zone());

@@ -75,7 +75,7 @@ pub struct AuditItem {
 /// The audit log, the newest change first.
 #[utoipa::path(get, path = "/admin/v1/audit", tag = "staff", security(("staff" = [])), params(AuditQuery, PageQuery),
     responses((status = 200, body = Items<AuditItem>)))]
-pub async fn list(
+pub async fn list_audit(
     State(app): State<App>,
     _: Auditor,
     Query(query): Query<AuditQuery>,

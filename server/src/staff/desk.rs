@@ -25,7 +25,7 @@ const NAME_SEARCH_PAST: Millis = 366 * DAY;
 /// The schedule of the appointments (排班).
 #[utoipa::path(get, path = "/admin/v1/schedule", tag = "staff", security(("staff" = [])),
     responses((status = 200, body = Schedule)))]
-pub async fn schedule(State(app): State<App>, _: Auditor) -> Outcome {
+pub async fn show_schedule(State(app): State<App>, _: Auditor) -> Outcome {
     Reply::ok(&app.db.point("staff.schedule", slots::current_schedule).await?)
 }
 
@@ -89,7 +89,7 @@ impl AppointmentItem {
 /// Search the appointments, the latest slot first.
 #[utoipa::path(get, path = "/admin/v1/appointments", tag = "staff", security(("staff" = [])),
     params(AppointmentsQuery, PageQuery), responses((status = 200, body = Items<AppointmentItem>)))]
-pub async fn appointments(
+pub async fn search_appointments(
     State(app): State<App>,
     _: Auditor,
     Query(query): Query<AppointmentsQuery>,
@@ -122,11 +122,15 @@ fn day_range(day: Date, zone: &jiff::tz::TimeZone) -> (Millis, Millis) {
 /// Cancel an appointment for its holder (代为取消); its slot is free at once.
 #[utoipa::path(post, path = "/admin/v1/appointments/{id}/cancel", tag = "staff", security(("staff" = [])),
     params(("id" = i64, Path)), responses((status = 200, body = AppointmentItem)))]
-pub async fn cancel(State(app): State<App>, Reception(staff): Reception, PathId(id): PathId) -> Outcome {
+pub async fn cancel_for_holder(
+    State(app): State<App>,
+    Reception(staff): Reception,
+    PathId(id): PathId,
+) -> Outcome {
     let now = app.clock.now();
     let cancelled = app.db.write("staff.cancel", move |tx| {
         slots::cancel_appointment(tx, id, None, now.at).map_err(with_status)?;
-        let cancelled = slots::find(tx, id)?.ok_or_else(|| with_status((&slots::rules::NOT_FOUND).into()))?;
+        let cancelled = slots::find(tx, id)?.ok_or_else(|| with_status((&slots::NOT_FOUND).into()))?;
         let shown = |status: slots::State| {
             json!({ "datetime": cancelled.datetime(), "name": cancelled.name, "phone_num": cancelled.phone_num,
                     "status": status })
@@ -141,7 +145,7 @@ pub async fn cancel(State(app): State<App>, Reception(staff): Reception, PathId(
 /// The slots document answers every refusal with 200 and a number; here it has its own status.
 fn with_status(error: Error) -> Error {
     match error.code() {
-        Some(code) if code == &slots::rules::NOT_FOUND => Error::not_found(code.zh, code.en),
+        Some(code) if code == &slots::NOT_FOUND => Error::not_found(code.zh, code.en),
         Some(code) => Error::conflict(code.zh, code.en),
         None => error,
     }
@@ -165,7 +169,7 @@ pub struct Stats {
 /// The numbers of the day.
 #[utoipa::path(get, path = "/admin/v1/stats", tag = "staff", security(("staff" = [])),
     responses((status = 200, body = Stats)))]
-pub async fn stats(State(app): State<App>, _: Auditor) -> Outcome {
+pub async fn show_stats(State(app): State<App>, _: Auditor) -> Outcome {
     let now = app.clock.now();
     let today = now.local().date();
     let (from, to) = day_range(today, now.zone());

@@ -45,7 +45,7 @@ pub struct MemberItem {
 /// The members, the newest first.
 #[utoipa::path(get, path = "/admin/v1/members", tag = "staff", security(("staff" = [])),
     params(MembersQuery, PageQuery), responses((status = 200, body = Items<MemberItem>)))]
-pub async fn list(
+pub async fn list_members(
     State(app): State<App>,
     _: Auditor,
     base: BaseUrl,
@@ -85,7 +85,7 @@ pub struct PointsRequest {
 /// Give a member points or take them (积分变更).
 #[utoipa::path(post, path = "/admin/v1/members/{id}/points", tag = "staff", security(("staff" = [])),
     params(("id" = i64, Path)), request_body = PointsRequest, responses((status = 201, body = PointChange)))]
-pub async fn grant(
+pub async fn give_points(
     State(app): State<App>,
     Admin(staff): Admin,
     PathId(id): PathId,
@@ -167,7 +167,7 @@ pub async fn add_test(
 /// The brands (品牌), the newest first.
 #[utoipa::path(get, path = "/admin/v1/brands", tag = "staff", security(("staff" = [])), params(PageQuery),
     responses((status = 200, body = Items<Brand>)))]
-pub async fn brands(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
+pub async fn list_brands(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
     let page = Page::from(page);
     let list = app.db.read("staff.brands", move |tx| Ok::<_, Error>(members::brands(tx, page)?));
     let (total, list) = list.await?;
@@ -204,7 +204,7 @@ pub async fn add_brand(State(app): State<App>, Admin(staff): Admin, input: Input
 /// The shops (门店), the newest first.
 #[utoipa::path(get, path = "/admin/v1/shops", tag = "staff", security(("staff" = [])), params(PageQuery),
     responses((status = 200, body = Items<Shop>)))]
-pub async fn shops(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
+pub async fn list_shops(State(app): State<App>, _: Auditor, Query(page): Query<PageQuery>) -> Outcome {
     let page = Page::from(page);
     let list = app.db.read("staff.shops", move |tx| Ok::<_, Error>(members::shops(tx, page)?));
     let (total, list) = list.await?;

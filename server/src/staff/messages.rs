@@ -30,7 +30,7 @@ pub struct MessagesQuery {
 /// The messages, the newest first.
 #[utoipa::path(get, path = "/admin/v1/messages", tag = "staff", security(("staff" = [])),
     params(MessagesQuery, PageQuery), responses((status = 200, body = Items<Message>)))]
-pub async fn list(
+pub async fn list_messages(
     State(app): State<App>,
     _: Auditor,
     Query(query): Query<MessagesQuery>,
@@ -46,7 +46,11 @@ pub async fn list(
 /// code, is given up again.
 #[utoipa::path(post, path = "/admin/v1/messages/{id}/resend", tag = "staff", security(("staff" = [])),
     params(("id" = i64, Path)), responses((status = 200, body = Message)))]
-pub async fn resend(State(app): State<App>, Admin(staff): Admin, PathId(id): PathId) -> Result<Reply, Error> {
+pub async fn resend_message(
+    State(app): State<App>,
+    Admin(staff): Admin,
+    PathId(id): PathId,
+) -> Result<Reply, Error> {
     let (at, zone) = (app.clock.now().at, app.clock.zone().clone());
     let message = app.db.write("staff.resend", move |tx| {
         let is_resent = outbox::resend(tx, id, at, at + RESENT_FOR)?;

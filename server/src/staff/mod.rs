@@ -12,7 +12,9 @@ use crate::app::App;
 use crate::error::Error;
 use crate::http::choice::{Choice, choice_field};
 use crate::ids::fingerprint;
+use crate::passwords;
 
+pub use audit::record as record_change;
 pub use store::clean_up;
 
 /// What a member of staff may do; each role includes those below it.
@@ -134,7 +136,7 @@ pub(crate) async fn hash_password(app: &App, password: String) -> Result<String,
     if !(PASSWORD_LEAST..=PASSWORD_MOST).contains(&password.chars().count()) {
         return Err(Error::invalid("password", "应为 8 到 128 个字符", "expected 8 to 128 characters"));
     }
-    crate::members::passwords::hash(app, password).await
+    passwords::hash(app, password).await
 }
 
 /// Adds a staff account.

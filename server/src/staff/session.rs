@@ -17,7 +17,7 @@ use crate::http::extract::Input;
 use crate::http::fields::{Name, Password};
 use crate::http::limits::{self, ClientAddress};
 use crate::ids::fingerprint;
-use crate::members::passwords::{self, Guess};
+use crate::passwords::{self, Guess};
 use crate::staff::{Credential, Role, StaffMember, audit, guesses_at, store};
 
 /// A reply that sets the console's cookie.
@@ -44,7 +44,7 @@ pub struct StaffSession {
 /// It keeps no reply for a repeat with the same Idempotency-Key: the token is kept hashed only.
 #[utoipa::path(post, path = "/admin/v1/session", tag = "staff", request_body = StaffLogin,
     responses((status = 200, body = StaffSession)))]
-pub async fn log_in(
+pub async fn start_session(
     State(app): State<App>,
     address: ClientAddress,
     parts: Parts,
@@ -128,7 +128,7 @@ fn cookie(app: &App, token: &str, max_age: i64) -> [(HeaderName, String); 1] {
 /// Log out: ends the session that is presented.
 #[utoipa::path(delete, path = "/admin/v1/session", tag = "staff", security(("staff" = [])),
     responses((status = 204)))]
-pub async fn log_out(State(app): State<App>, Auditor(staff): Auditor) -> WithCookie {
+pub async fn end_session(State(app): State<App>, Auditor(staff): Auditor) -> WithCookie {
     if staff.credential == Credential::ApiKey {
         let (zh, en) = ("API 密钥没有会话，请删除密钥", "an API key has no session; delete the key instead");
         return Err(Error::conflict(zh, en));
@@ -156,6 +156,6 @@ pub struct StaffIdentity {
 /// Who am I?
 #[utoipa::path(get, path = "/admin/v1/session", tag = "staff", security(("staff" = [])),
     responses((status = 200, body = StaffIdentity)))]
-pub async fn me(Auditor(staff): Auditor) -> Result<Reply, Error> {
+pub async fn current_session(Auditor(staff): Auditor) -> Result<Reply, Error> {
     Reply::ok(&StaffIdentity { username: staff.username, role: staff.role })
 }

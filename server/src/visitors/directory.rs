@@ -28,6 +28,13 @@ pub struct Employee {
     pub avatar: String,
 }
 
+impl From<koala::Employee> for Employee {
+    fn from(theirs: koala::Employee) -> Self {
+        let koala::Employee { id, name, phone, department, avatar } = theirs;
+        Self { subject_id: id, name, phone, department, avatar_source: avatar, avatar: String::new() }
+    }
+}
+
 /// What this node knows about the copy's age.
 #[derive(Default)]
 pub struct Freshness {
@@ -104,13 +111,14 @@ pub async fn refresh(app: &App) -> Result<(), Error> {
     let at = app.clock.now().at;
     let employees = app.visitors.koala.list_employees(&account).await;
     let employees = employees.map_err(|error| Error::unavailable(error.reason))?;
+    let employees: Vec<Employee> = employees.into_iter().map(Employee::from).collect();
     app.db
         .write("visitors.refresh_directory", move |tx| {
             // Also keeps two nodes' refreshes apart: the row is locked from here on.
             store::directory::set_refreshed_at(tx, at)?;
             let mut gone: BTreeSet<i64> = store::directory::all_ids(tx)?.into_iter().collect();
             for employee in &employees {
-                gone.remove(&employee.id);
+                gone.remove(&employee.subject_id);
                 store::directory::upsert(tx, employee)?;
             }
             gone.into_iter().try_for_each(|id| store::directory::delete(tx, id))
@@ -154,7 +162,7 @@ async fn cached(app: &App, name: &str, phone: &str) -> Result<Option<Employee>, 
     app.db.point("visitors.employee", move |tx| store::directory::find(tx, &name, &phone)).await
 }
 
-async fn ask(app: &App, name: &str, phone: &str) -> Result<Option<koala::Employee>, Error> {
+async fn ask(app: &App, name: &str, phone: &str) -> Result<Option<Employee>, Error> {
     let at = app.clock.now().at;
     if !app.visitors.directory.may_ask(at) {
         return Err(Error::unavailable("Koala did not answer a moment ago"));
@@ -174,7 +182,7 @@ async fn ask(app: &App, name: &str, phone: &str) -> Result<Option<koala::Employe
             return Err(Error::unavailable("Koala does not answer in time"));
         }
     };
-    Ok(found.into_iter().find(|employee| employee.name == name && employee.phone == phone))
+    Ok(found.into_iter().map(Employee::from).find(|one| one.name == name && one.phone == phone))
 }
 
 /// The name of our copy of the employee's picture, made now if there is none yet; "" without one.

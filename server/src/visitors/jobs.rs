@@ -11,11 +11,9 @@ use crate::clock::{HOUR, MINUTE, Millis, SECOND};
 use crate::error::Error;
 use crate::outbox::ensure_recurring;
 use crate::outbox::worker::{Done, Failed, Job};
-use crate::visitors::messages::{Content, Payload};
+use crate::visitors::messages::{Content, Payload, SMS, WECHAT};
 use crate::visitors::{directory, hosts, settings, store};
 
-pub const WECHAT: &str = "visitors.wechat";
-pub const SMS: &str = "visitors.sms";
 pub const KOALA_CREATE: &str = "visitors.koala_create";
 pub const KOALA_DELETE: &str = "visitors.koala_delete";
 pub const DIRECTORY: &str = "visitors.directory";

@@ -7,13 +7,17 @@ use yuyue_db::Tx;
 
 use crate::app::App;
 use crate::clock::{DAY, Now};
-use crate::config::SmsLink;
+use crate::config::{SmsLink, Templates};
 use crate::error::Error;
 use crate::outbox::{NewJob, enqueue};
 use crate::secrets::Secrets;
-use crate::visitors::settings::{self, Templates};
+use crate::visitors::settings;
 use crate::visitors::store::visits::{Person, Visit};
-use crate::visitors::{BindingRole, jobs, period, qr, rules, store};
+use crate::visitors::{BindingRole, period, qr, rules, store};
+
+/// The outbox's kinds of message.
+pub const WECHAT: &str = "visitors.wechat";
+pub const SMS: &str = "visitors.sms";
 
 const PURPOSE: &str = "visitors.message";
 /// The longest text variable Aliyun takes; WeChat cuts its own.
@@ -161,11 +165,11 @@ impl Teller<'_> {
                 url,
                 weixin_user_id: Some(bound.weixin_user_id),
             };
-            self.enqueue(tx, jobs::WECHAT, (event, phone), &content)?;
+            self.enqueue(tx, WECHAT, (event, phone), &content)?;
         }
         if is_wanted(sms) {
             let content = Content { params: self.sms_params(person, token), url: None, weixin_user_id: None };
-            self.enqueue(tx, jobs::SMS, (event, phone), &content)?;
+            self.enqueue(tx, SMS, (event, phone), &content)?;
         }
         Ok(())
     }

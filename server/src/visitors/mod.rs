@@ -4,11 +4,13 @@
 //! tell people is written to the outbox in the same transaction. The gate reads one row of its own,
 //! the pass, and logs the scan behind its answer.
 
+pub mod binding;
 pub mod caller;
 pub mod csv;
 pub mod directory;
 pub mod hosts;
 pub mod jobs;
+pub mod login;
 pub mod messages;
 pub mod qr;
 pub mod routes;

@@ -7,6 +7,7 @@ use yuyue_db::Tx;
 
 use crate::adapters::koala::KoalaAccount;
 use crate::app::App;
+use crate::config::Templates;
 use crate::error::Error;
 use crate::secrets::Secrets;
 use crate::visitors::store;
@@ -93,32 +94,6 @@ pub fn save_servers(tx: &mut Tx<'_>, servers: &Servers, secrets: &Secrets) -> Re
         cloud_url: servers.cloud_url.clone(),
     };
     store::settings::save(tx, SERVERS, &serde_json::to_string(&stored).map_err(unreadable)?)
-}
-
-/// The message templates (微信短信模板设置): for each event one of WeChat and one of SMS.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Templates {
-    /// 给员工的审批提醒微信模板ID
-    pub approval_reminder_to_employee_wechat_id: String,
-    /// 给员工的审批提醒短信模板ID
-    pub approval_reminder_to_employee_sms_id: String,
-    /// 给员工的访客签到通知微信模板ID
-    pub visitor_signin_to_employee_wechat_id: String,
-    /// 给员工的访客签到通知短信模板ID
-    pub visitor_signin_to_employee_sms_id: String,
-    /// 给访客的审批通过通知微信模板ID
-    pub approval_pass_to_visitor_wechat_id: String,
-    /// 给访客的审批通过通知短信模板ID
-    pub approval_pass_to_visitor_sms_id: String,
-    /// 给访客的签到成功通知微信模板ID
-    pub signin_to_visitor_wechat_id: String,
-    /// 给访客的签到成功通知短信模板ID
-    pub signin_to_visitor_sms_id: String,
-    /// 给访客的申请回执微信模板ID; "" sends none.
-    pub apply_receipt_to_visitor_wechat_id: String,
-    /// 给访客的申请回执短信模板ID; "" sends none.
-    pub apply_receipt_to_visitor_sms_id: String,
 }
 
 /// # Errors

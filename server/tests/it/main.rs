@@ -6,6 +6,17 @@
 #[macro_use]
 mod support;
 
+mod access;
+mod architecture;
+mod bad_input;
+mod database;
+mod house;
+mod idempotency;
+mod live;
 mod members;
+mod openapi;
+mod outbox;
+mod races;
 mod slots;
+mod staff;
 mod visitors;

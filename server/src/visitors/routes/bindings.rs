@@ -4,10 +4,8 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use yuyue_db::Tx;
 
 use super::Outcome;
-use crate::adapters::wechat::{CloudBinding, WechatError};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::access::BaseUrl;
@@ -18,7 +16,7 @@ use crate::http::idempotency;
 use crate::staff::Role;
 use crate::visitors::caller::Caller;
 use crate::visitors::directory::{self, Employee};
-use crate::visitors::{Binding, BindingRole, rules, settings, store};
+use crate::visitors::{Binding, BindingRole, binding, login, rules};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -116,58 +114,6 @@ pub struct AnyView {
 #[derive(Serialize)]
 struct NotBound {}
 
-/// The binding of a WeChat: from the cloud service where one is set, which our row is a copy of, and
-/// which answers when the service does not.
-async fn current(app: &App, weixin_user_id: &str) -> Result<Option<Binding>, Error> {
-    let id = weixin_user_id.to_owned();
-    let ours = app.db.point("visitors.binding", move |tx| store::bindings::find(tx, &id)).await?;
-    let servers = settings::servers(app).await?;
-    let Some(cloud_url) = servers.cloud() else { return Ok(ours) };
-    let theirs = match app.visitors.cloud.binding(cloud_url, weixin_user_id).await {
-        Ok(theirs) => theirs,
-        Err(error) => {
-            tracing::warn!(
-                reason = error.reason(),
-                "the WeChat cloud service does not answer; our copy serves"
-            );
-            return Ok(ours);
-        }
-    };
-    match (ours, theirs) {
-        (Some(ours), Some(theirs)) if ours.phone == theirs.phone => Ok(Some(ours)),
-        (ours, theirs) => take_over(app, weixin_user_id, ours, theirs).await,
-    }
-}
-
-/// Makes our copy what the cloud service says.
-async fn take_over(
-    app: &App,
-    weixin_user_id: &str,
-    ours: Option<Binding>,
-    theirs: Option<CloudBinding>,
-) -> Result<Option<Binding>, Error> {
-    if ours.is_none() && theirs.is_none() {
-        return Ok(None);
-    }
-    let (id, at) = (weixin_user_id.to_owned(), app.clock.now().at);
-    app.db
-        .write("visitors.take_over", move |tx| {
-            store::bindings::delete(tx, &id)?;
-            let Some(theirs) = &theirs else { return Ok(None) };
-            // The service knows no roles: who is in the directory is an employee.
-            let employee = store::directory::find_by_phone(tx, &theirs.phone)?;
-            let (role, name, avatar) = match employee {
-                Some(employee) => (BindingRole::Employee, employee.name, String::new()),
-                None => (BindingRole::Visitor, theirs.nick.clone(), theirs.avatar.clone()),
-            };
-            let binding =
-                Binding { weixin_user_id: id.clone(), role, phone: theirs.phone.clone(), name, avatar };
-            store::bindings::insert(tx, &binding, at)?;
-            Ok(Some(binding))
-        })
-        .await
-}
-
 /// Whether an employee's WeChat is bound (员工查询微信是否已绑定); `{}` if not.
 #[utoipa::path(get, path = "/v1/subject/binding", tag = "visitors", params(WhoQuery),
     responses((status = 200, body = VisitorsReply<EmployeeView>)))]
@@ -178,7 +124,7 @@ pub async fn employee_binding(
     Query(query): Query<WhoQuery>,
 ) -> Outcome {
     caller.may_act_for(&query.weixin_user_id, Role::Auditor)?;
-    match current(&app, &query.weixin_user_id).await? {
+    match binding::current(&app, &query.weixin_user_id).await? {
         Some(binding) if binding.role == BindingRole::Employee => {
             match directory::look_up(&app, &binding.name, &binding.phone).await? {
                 Some(employee) => Reply::ok(&EmployeeView::new(&app, &base, employee).await?),
@@ -198,7 +144,7 @@ pub async fn visitor_binding(
     Query(query): Query<WhoQuery>,
 ) -> Outcome {
     caller.may_act_for(&query.weixin_user_id, Role::Auditor)?;
-    match current(&app, &query.weixin_user_id).await? {
+    match binding::current(&app, &query.weixin_user_id).await? {
         Some(binding) if binding.role == BindingRole::Visitor => Reply::ok(&VisitorView::from(binding)),
         _ => Reply::ok(&NotBound {}),
     }
@@ -214,7 +160,7 @@ pub async fn any_binding(
     Query(query): Query<WhoQuery>,
 ) -> Outcome {
     caller.may_act_for(&query.weixin_user_id, Role::Auditor)?;
-    let binding = current(&app, &query.weixin_user_id).await?.ok_or(&rules::NOT_BOUND)?;
+    let binding = binding::current(&app, &query.weixin_user_id).await?.ok_or(&rules::NOT_BOUND)?;
     if binding.role == BindingRole::Visitor {
         let Binding { phone, name, avatar, .. } = binding;
         let view =
@@ -246,17 +192,17 @@ pub async fn bind_employee(
         name: name.into(),
         avatar: String::new(),
     };
-    let new = bind_at_cloud(&app, new).await?;
+    let new = binding::bind_at_cloud(&app, new).await?;
     let view = EmployeeView::new(&app, &base, employee).await?;
     let view = std::sync::Arc::new(view);
     let (now, undo) = (app.clock.now(), new.clone());
     let once = (input.once, caller.name(), &now);
     let at = now.at;
     let bound = idempotency::write(&app, "visitors.bind", once, StatusCode::OK, move |tx| {
-        keep(tx, &new, at)?;
+        binding::keep(tx, &new, at)?;
         Ok(std::sync::Arc::clone(&view))
     });
-    undo_if_refused(&app, bound.await, &undo).await
+    binding::undo_if_refused(&app, bound.await, &undo).await
 }
 
 /// Bind a visitor's WeChat (访客微信绑定).
@@ -276,14 +222,14 @@ pub async fn bind_visitor(State(app): State<App>, caller: Caller, input: Input<B
         name: nick,
         avatar,
     };
-    let new = bind_at_cloud(&app, new).await?;
+    let new = binding::bind_at_cloud(&app, new).await?;
     let (now, undo) = (app.clock.now(), new.clone());
     let once = (input.once, caller.name(), &now);
     let at = now.at;
     let bound = idempotency::write(&app, "visitors.bind", once, StatusCode::OK, move |tx| {
-        keep(tx, &new, at).map(VisitorView::from)
+        binding::keep(tx, &new, at).map(VisitorView::from)
     });
-    undo_if_refused(&app, bound.await, &undo).await
+    binding::undo_if_refused(&app, bound.await, &undo).await
 }
 
 /// Whoever binds must be that WeChat: by session, by a code of WeChat's, or as documented by saying so.
@@ -294,82 +240,11 @@ async fn prove(
     wechat_code: Option<Line<256>>,
 ) -> Result<Caller, Error> {
     let caller = match (caller, wechat_code) {
-        (Caller::Nobody, Some(code)) => Caller::Wechat(super::wechat::user_of_code(app, &code).await?),
+        (Caller::Nobody, Some(code)) => Caller::Wechat(login::user_of_code(app, &code).await?),
         (caller, _) => caller,
     };
     caller.may_act_for(weixin_user_id, Role::Admin)?;
     Ok(caller)
-}
-
-/// Our row of the binding: written, or there already with the same data.
-fn keep(tx: &mut Tx<'_>, new: &Binding, at: i64) -> Result<Binding, Error> {
-    if store::bindings::insert(tx, new, at)? {
-        return Ok(new.clone());
-    }
-    let Some(old) = store::bindings::find(tx, &new.weixin_user_id)? else {
-        return Err((&rules::PHONE_TAKEN).into());
-    };
-    if !is_same(&old, new) {
-        return Err((&rules::BOUND_OTHERWISE).into());
-    }
-    if new.role == BindingRole::Visitor && !new.name.is_empty() {
-        store::bindings::set_profile(tx, &new.weixin_user_id, &new.name, &new.avatar)?;
-        return Ok(new.clone());
-    }
-    Ok(old)
-}
-
-/// The nickname is WeChat's to change; an employee's name is part of what was bound.
-fn is_same(old: &Binding, new: &Binding) -> bool {
-    old.role == new.role
-        && old.phone == new.phone
-        && (old.role == BindingRole::Visitor || old.name == new.name)
-}
-
-/// Binds at the cloud service, where one is set; what our own rows refuse never gets there.
-async fn bind_at_cloud(app: &App, new: Binding) -> Result<Binding, Error> {
-    let servers = settings::servers(app).await?;
-    let Some(cloud_url) = servers.cloud() else { return Ok(new) };
-    let (id, phone, role) = (new.weixin_user_id.clone(), new.phone.clone(), new.role);
-    let (old, other) = app
-        .db
-        .read("visitors.bound", move |tx| {
-            let other = store::bindings::addressee(tx, &phone, role)?;
-            let other = other.filter(|other| other.role == role && other.weixin_user_id != id);
-            Ok::<_, Error>((store::bindings::find(tx, &id)?, other))
-        })
-        .await?;
-    match (old, other) {
-        (Some(old), _) if !is_same(&old, &new) => return Err((&rules::BOUND_OTHERWISE).into()),
-        (None, Some(_)) => return Err((&rules::PHONE_TAKEN).into()),
-        _ => {}
-    }
-    let bound = app.visitors.cloud.bind(cloud_url, &new.weixin_user_id, &new.phone).await;
-    let bound = bound.map_err(|error| match error {
-        WechatError::GiveUp { reason } => {
-            tracing::warn!(reason, "the WeChat cloud service refused a binding");
-            Error::from(&rules::WECHAT_REFUSED)
-        }
-        other => Error::unavailable(other.reason().to_owned()),
-    })?;
-    if new.role == BindingRole::Employee {
-        return Ok(new);
-    }
-    let name = if bound.nick.is_empty() { new.name } else { bound.nick };
-    let avatar = if bound.avatar.is_empty() { new.avatar } else { bound.avatar };
-    Ok(Binding { name, avatar, ..new })
-}
-
-/// A race may be lost in our rows after the cloud service has taken the binding: it must not stay.
-async fn undo_if_refused(app: &App, bound: Outcome, new: &Binding) -> Outcome {
-    if let Err(error) = &bound
-        && error.code() == Some(&rules::PHONE_TAKEN)
-        && let Some(cloud_url) = settings::servers(app).await?.cloud()
-        && let Err(error) = app.visitors.cloud.unbind(cloud_url, &new.weixin_user_id).await
-    {
-        tracing::warn!(reason = error.reason(), "a binding that was refused is still at the cloud service");
-    }
-    bound
 }
 
 /// Unbind (微信解除绑定（员工或访客）).
@@ -382,12 +257,5 @@ pub async fn unbind(State(app): State<App>, caller: Caller, request: Request) ->
     let id = OpenId::parse(Scalar::Text(segment));
     let id = id.map_err(|expected| Error::invalid("weixinUserId", &expected.zh, &expected.en))?;
     caller.may_act_for(&id, Role::Admin)?;
-    let servers = settings::servers(&app).await?;
-    let mut was_bound = false;
-    if let Some(cloud_url) = servers.cloud() {
-        let unbound = app.visitors.cloud.unbind(cloud_url, &id).await;
-        was_bound = unbound.map_err(|error| Error::unavailable(error.reason().to_owned()))?;
-    }
-    was_bound |= app.db.write("visitors.unbind", move |tx| store::bindings::delete(tx, &id)).await?;
-    if was_bound { Ok(Reply::no_content()) } else { Err((&rules::NOT_BOUND).into()) }
+    if binding::end(&app, &id).await? { Ok(Reply::no_content()) } else { Err((&rules::NOT_BOUND).into()) }
 }

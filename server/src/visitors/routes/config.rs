@@ -7,13 +7,14 @@ use utoipa::ToSchema;
 
 use super::Outcome;
 use crate::app::App;
+use crate::config::Templates;
 use crate::error::Error;
 use crate::http::envelope::{Reply, VisitorsReply};
 use crate::http::extract::Input;
 use crate::http::fields::{ClearableLine, Line, Password};
-use crate::staff::{Role, audit};
+use crate::staff::{self, Role};
 use crate::visitors::caller::Caller;
-use crate::visitors::settings::{self, Servers, Templates};
+use crate::visitors::settings::{self, Servers};
 use crate::visitors::store;
 
 /// The servers (读取服务器设置参数). Only administrators see the password.
@@ -83,7 +84,7 @@ async fn save_servers(app: &App, caller: &Caller, old: Servers, new: Servers) ->
                 let Servers { koala_ip, koala_username, cloud_url, .. } = servers;
                 json!({ "koala_ip": koala_ip, "koala_username": koala_username, "cloud_url": cloud_url })
             };
-            audit::record(tx, who, "visitors.servers", "servers", &shown(&old), &shown(&new), at)
+            staff::record_change(tx, who, "visitors.servers", "servers", &shown(&old), &shown(&new), at)
         })
         .await
 }
@@ -167,7 +168,7 @@ pub async fn set_templates(
         .write("visitors.save_templates", move |tx| {
             settings::save_templates(tx, &saved)?;
             let Some(who) = &who else { return Ok(()) };
-            audit::record(tx, who, "visitors.templates", "templates", &json!(old), &json!(saved), at)
+            staff::record_change(tx, who, "visitors.templates", "templates", &json!(old), &json!(saved), at)
         })
         .await?;
     Reply::ok(&new)

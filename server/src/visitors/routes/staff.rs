@@ -18,7 +18,7 @@ use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
 use crate::http::fields::{Id, Phone, Prose, optional};
 use crate::http::page::{Items, Page, PageQuery};
-use crate::staff::audit;
+use crate::staff::record_change;
 use crate::text::mask_phone;
 use crate::visitors::store::staff::{self as rows, Blocked, Guest, ScanItem};
 use crate::visitors::view::{Form, Record, When};
@@ -292,7 +292,7 @@ pub async fn block(
         let id = rows::block(tx, &phone, reason.as_deref().unwrap_or_default(), &staff.name(), at)?;
         let blocked = rows::find_blocked(tx, id, &zone)?.ok_or_else(no_entry)?;
         let target = format!("blocklist {id}");
-        audit::record(tx, &staff, "blocklist.add", &target, &Value::Null, &json!(blocked), at)?;
+        record_change(tx, &staff, "blocklist.add", &target, &Value::Null, &json!(blocked), at)?;
         Ok::<_, Error>(blocked)
     });
     Reply::created(&blocked.await?)
@@ -314,7 +314,7 @@ pub async fn unblock(State(app): State<App>, Reception(staff): Reception, PathId
                 return Err(no_entry());
             }
             let target = format!("blocklist {id}");
-            audit::record(tx, &staff, "blocklist.remove", &target, &json!(blocked), &Value::Null, at)
+            record_change(tx, &staff, "blocklist.remove", &target, &json!(blocked), &Value::Null, at)
         })
         .await?;
     Ok(Reply::no_content())
@@ -338,7 +338,7 @@ pub async fn erase(State(app): State<App>, Admin(staff): Admin, input: Input<Era
         hosts::forget(tx, &koala_ids, at)?;
         // The log must not keep what was erased.
         let target = mask_phone(&phone);
-        audit::record(tx, &staff, "visits.erase", &target, &Value::Null, &json!(erased), at)?;
+        record_change(tx, &staff, "visits.erase", &target, &Value::Null, &json!(erased), at)?;
         Ok::<_, Error>(erased)
     });
     Reply::ok(&erased.await?)

@@ -16,7 +16,7 @@ use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
 use crate::http::extract::{Input, LARGE_BODY_LIMIT, PathId};
 use crate::http::fields::{IntIn, Line, Moment, Name, Phone, Prose, REQUIRED, optional};
 use crate::http::idempotency;
-use crate::staff::{Role, audit};
+use crate::staff::{self, Role};
 use crate::visitors::caller::Caller;
 use crate::visitors::directory::{self, Employee};
 use crate::visitors::hosts;
@@ -278,7 +278,15 @@ pub async fn delete(State(app): State<App>, caller: Caller, PathId(id): PathId) 
             let koala_ids = store::visits::delete(tx, id)?.ok_or(&rules::NO_RECORD)?;
             if let Some(staff) = &staff {
                 let target = format!("visit {id}");
-                audit::record(tx, staff, "visit.delete", &target, &json!({ "id": id }), &Value::Null, at)?;
+                staff::record_change(
+                    tx,
+                    staff,
+                    "visit.delete",
+                    &target,
+                    &json!({ "id": id }),
+                    &Value::Null,
+                    at,
+                )?;
             }
             hosts::forget(tx, &koala_ids, at)
         })

@@ -7,7 +7,6 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::adapters::wechat::{OfficialAccount, Profile, Scope, WebUser, WechatError};
 use crate::app::App;
 use crate::clock::{MINUTE, SECOND};
 use crate::error::Error;
@@ -15,8 +14,8 @@ use crate::http::access::{self, BaseUrl};
 use crate::http::extract::Query;
 use crate::http::fields::{Line, optional};
 use crate::ids::fingerprint;
-use crate::visitors::caller::{WECHAT_COOKIE, WechatUser};
-use crate::visitors::store;
+use crate::visitors::caller::WECHAT_COOKIE;
+use crate::visitors::{login, store};
 
 /// Ties the authorisation to the browser that began it: else somebody could be made to act as another.
 const STATE_COOKIE: &str = "yuyue_wechat_state";
@@ -30,10 +29,6 @@ pub struct StartQuery {
     #[serde(default, deserialize_with = "optional")]
     #[param(value_type = Option<String>)]
     next: Option<Line<500>>,
-}
-
-fn official(app: &App) -> Result<&OfficialAccount, Error> {
-    app.visitors.official.as_ref().ok_or_else(|| Error::unavailable("no official account is set"))
 }
 
 /// A path on this server, and nothing a browser would take for another host.
@@ -68,14 +63,13 @@ pub async fn start(
     if !is_own_path(&next) {
         return Err(Error::invalid("next", "应为本站路径", "expected a path on this server"));
     }
-    let official = official(&app)?;
     let state = hex::encode(app.ids.bytes::<16>());
     let (row, expires_at) = (state.clone(), app.clock.now().at + STATE_LIFETIME);
     app.db
         .write("visitors.start", move |tx| store::sessions::insert_state(tx, &row, &next, expires_at))
         .await?;
     let back = format!("{base}/auth/wechat/callback");
-    let to = official.authorize_url(&back, Scope::UserInfo, &state);
+    let to = login::page(&app, &back, &state)?;
     redirect(&to, &[cookie(&base, STATE_COOKIE, &state, STATE_LIFETIME)])
 }
 
@@ -109,7 +103,7 @@ pub async fn callback(
     let next = app.db.write("visitors.state", move |tx| store::sessions::take_state(tx, &state, at)).await?;
     let next = next.ok_or_else(start_over)?;
     let code = query.code.ok_or_else(start_over)?;
-    let user = user_of_code(&app, &code).await?;
+    let user = login::user_of_code(&app, &code).await?;
     let token = app.ids.token();
     let (hash, lifetime) = (fingerprint(&token), app.config.visitors.session_lifetime);
     app.db
@@ -120,29 +114,6 @@ pub async fn callback(
         .await?;
     let cookies = [cookie(&base, WECHAT_COOKIE, &token, lifetime), cookie(&base, STATE_COOKIE, "", 0)];
     redirect(&next, &cookies)
-}
-
-/// Whom WeChat vouches for by a code that a browser brought.
-///
-/// # Errors
-/// 403 when the code is used up, 503 when WeChat does not answer.
-pub async fn user_of_code(app: &App, code: &str) -> Result<WechatUser, Error> {
-    let official = official(app)?;
-    let fault = |error: WechatError| match error {
-        WechatError::GiveUp { reason } => {
-            tracing::info!(reason, "WeChat refused a login");
-            Error::forbidden("微信授权已失效，请重新进入", "WeChat does not accept this code")
-        }
-        other => Error::unavailable(other.reason().to_owned()),
-    };
-    let WebUser { open_id, access_token } = official.exchange_code(code).await.map_err(fault)?;
-    // The name and picture are a courtesy: a code for the openid alone brings none.
-    let profile = official.user_info(&access_token, &open_id).await;
-    let profile = profile.unwrap_or_else(|error| {
-        tracing::debug!(reason = error.reason(), "WeChat tells no name and picture");
-        Profile { nick: String::new(), avatar: String::new() }
-    });
-    Ok(WechatUser { id: open_id, nick: profile.nick, avatar: profile.avatar, bound: None })
 }
 
 #[cfg(test)]

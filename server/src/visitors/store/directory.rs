@@ -3,7 +3,6 @@
 use yuyue_db::{Row, Tx, params, sql};
 
 use super::Result;
-use crate::adapters::koala;
 use crate::clock::Millis;
 use crate::visitors::directory::Employee;
 
@@ -54,7 +53,7 @@ pub fn all_ids(tx: &mut Tx<'_>) -> Result<Vec<i64>> {
 }
 
 /// Writes what Koala says of an employee; the copy of a picture stays while its source does.
-pub fn upsert(tx: &mut Tx<'_>, employee: &koala::Employee) -> Result<()> {
+pub fn upsert(tx: &mut Tx<'_>, employee: &Employee) -> Result<()> {
     let upsert = sql!(
         "INSERT INTO employee (subject_id, name, phone, department, avatar_source, avatar)
          VALUES ($1, $2, $3, $4, $5, '')
@@ -65,8 +64,8 @@ pub fn upsert(tx: &mut Tx<'_>, employee: &koala::Employee) -> Result<()> {
          WHERE employee.name <> excluded.name OR employee.phone <> excluded.phone
             OR employee.department <> excluded.department OR employee.avatar_source <> excluded.avatar_source"
     );
-    let values =
-        params![employee.id, &employee.name, &employee.phone, &employee.department, &employee.avatar];
+    let Employee { subject_id, name, phone, department, avatar_source, .. } = employee;
+    let values = params![*subject_id, name, phone, department, avatar_source];
     tx.execute(upsert, values)?;
     Ok(())
 }

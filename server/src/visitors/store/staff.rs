@@ -213,7 +213,7 @@ pub fn erase_phone(tx: &mut Tx<'_>, phone: &str) -> Result<(Erased, Vec<i64>)> {
     );
     tx.execute(host, params![phone])?;
     let messages = sql!("DELETE FROM outbox WHERE recipient = $1 AND kind IN ($2, $3)");
-    let kinds = (crate::visitors::jobs::WECHAT, crate::visitors::jobs::SMS);
+    let kinds = (crate::visitors::messages::WECHAT, crate::visitors::messages::SMS);
     let messages = tx.execute(messages, params![phone, kinds.0, kinds.1])?;
     let bindings = bindings::delete_of_phone(tx, phone)?;
     Ok((Erased { visits: ids.len(), bindings, messages, has_koala: !koala_ids.is_empty() }, koala_ids))

@@ -47,6 +47,14 @@ impl Home {
         }
     }
 
+    /// The server's address and the name of the story's database there.
+    pub fn server(&self) -> (&str, &str) {
+        match self {
+            Self::Sqlite => panic!("there is no server"),
+            Self::Postgres { server, name } => (server, name),
+        }
+    }
+
     pub fn is_server(&self) -> bool {
         matches!(self, Self::Postgres { .. })
     }

@@ -6,6 +6,7 @@ pub mod database;
 pub mod people;
 pub mod rows;
 pub mod served;
+pub mod source;
 pub mod wire;
 
 use std::ops::Deref;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use jiff::civil::date;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use yuyue::adapters::sms_simulator::Received;
 use yuyue::app::{App, Mode, Setup};
 use yuyue::clock::{self, Clock};
@@ -22,6 +24,7 @@ use yuyue::config::Config;
 use yuyue::demo::Demo;
 use yuyue::ids::Ids;
 use yuyue::outbox;
+use yuyue_db::Statement;
 
 use database::Home;
 
@@ -52,12 +55,27 @@ macro_rules! both {
 macro_rules! only_postgres {
     ($($name:ident),* $(,)?) => {$(
         mod $name {
+            use crate::support::{self, database::Home};
+
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                use crate::support::{self, database::Home};
                 if let Some(home) = Home::postgres() {
                     support::tell(home, support::documented(), super::$name).await;
                 }
+            }
+        }
+    )*};
+}
+
+/// As `both!`, for what is slow and the same on either engine.
+macro_rules! only_sqlite {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use crate::support::{self, database::Home};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                support::tell(Home::sqlite(), support::documented(), super::$name).await;
             }
         }
     )*};
@@ -96,6 +114,8 @@ pub struct Node {
     app: App,
     demo: Demo,
     world: Arc<World>,
+    /// Gives every row of the database; made when first asked for.
+    everything: OnceCell<&'static Statement>,
 }
 
 /// What outlives any node.
@@ -141,7 +161,7 @@ impl TestApp {
         let setup = Setup { mode, config, clock, ids: Ids::default(), demo: Some(demo.clone()) };
         let app = App::build(setup).await.unwrap();
         let router = yuyue::http::router::build(&app);
-        let node = Arc::new(Node { app, demo, world });
+        let node = Arc::new(Node { app, demo, world, everything: OnceCell::new() });
         Self { node, router, headers: Vec::new(), address: ([127, 0, 0, 1], 40_000).into() }
     }
 

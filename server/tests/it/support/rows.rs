@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use yuyue::error::Error;
-use yuyue_db::{Statement, params};
+use yuyue_db::{Row, Statement, params};
 
 use super::TestApp;
 
@@ -57,25 +57,33 @@ impl TestApp {
 
     /// One number for the contents of each table.
     pub async fn checksums(&self) -> BTreeMap<String, u64> {
+        let statement = *self.everything.get_or_init(|| self.select_everything()).await;
+        let rows = self.db.read("test", move |tx| {
+            let row = |row: &Row<'_>| Ok((row.get::<String>("name")?, row.get::<String>("value")?));
+            Ok::<_, Error>(tx.query(statement, params![], row)?)
+        });
+        let mut sums: BTreeMap<String, DefaultHasher> = BTreeMap::new();
+        for (table, row) in rows.await.unwrap() {
+            row.hash(sums.entry(table).or_default());
+        }
+        sums.into_iter().map(|(table, hash)| (table, hash.finish())).collect()
+    }
+
+    /// A statement that gives every row of every table as a text.
+    async fn select_everything(&self) -> &'static Statement {
         let engine = self.config.engine().unwrap();
         let lines = tokio::task::spawn_blocking(move || engine.describe_schema()).await.unwrap().unwrap();
-        let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for line in lines {
+        let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for line in &lines {
             // `table.column type …`; indexes and references have no dot before their first blank.
             if let Some((table, column)) = line.split(' ').next().and_then(|name| name.split_once('.')) {
-                columns.entry(table.to_owned()).or_default().push(column.to_owned());
+                tables.entry(table).or_default().push(format!("coalesce(CAST({column} AS TEXT), '-')"));
             }
         }
-        let mut sums = BTreeMap::new();
-        for (table, columns) in columns {
-            let texts: Vec<String> =
-                (columns.iter()).map(|column| format!("coalesce(CAST({column} AS TEXT), '-')")).collect();
-            let row = texts.join(" || '|' || ");
-            let rows = self.texts(&format!("SELECT {row} AS value FROM {table} ORDER BY 1")).await;
-            let mut hash = DefaultHasher::new();
-            rows.hash(&mut hash);
-            sums.insert(table, hash.finish());
-        }
-        sums
+        let select = |(table, columns): (&str, Vec<String>)| {
+            format!("SELECT '{table}' AS name, {} AS value FROM {table}", columns.join(" || '|' || "))
+        };
+        let selects: Vec<String> = tables.into_iter().map(select).collect();
+        statement(&format!("{} ORDER BY 1, 2", selects.join(" UNION ALL ")))
     }
 }

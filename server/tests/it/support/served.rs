@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -17,7 +17,6 @@ use super::TestApp;
 pub const SOON: Duration = Duration::from_secs(20);
 
 /// Fails the test when `what` takes too long.
-#[track_caller]
 pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     match tokio::time::timeout(SOON, future).await {
         Ok(output) => output,
@@ -67,6 +66,16 @@ impl Served {
         self.try_screen(query, &[]).await.unwrap()
     }
 
+    /// A screen whose buffer is small and which does not read by itself.
+    pub async fn slow_screen(&self) -> Screen {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let stream = soon("the connection", socket.connect(self.address)).await.unwrap();
+        let url = format!("ws://{}/ws/signin-notify", self.address);
+        let handshake = tokio_tungstenite::client_async(url, MaybeTlsStream::Plain(stream));
+        Screen(soon("the handshake", handshake).await.unwrap().0)
+    }
+
     pub async fn try_screen(
         &self,
         query: &str,
@@ -95,6 +104,10 @@ impl Screen {
                 other => panic!("expected a text frame, got {other:?}"),
             }
         }
+    }
+
+    pub async fn say(&mut self, text: &str) {
+        soon("the frame goes out", self.0.send(Message::text(text))).await.unwrap();
     }
 
     /// Reads until the server ends the connection; gives how many text frames came before.

@@ -30,6 +30,11 @@ impl TestApp {
         Self { address: (ip.parse::<std::net::IpAddr>().unwrap(), 40_000).into(), ..self.clone() }
     }
 
+    /// What [`TestApp::with`] added.
+    pub fn own_headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, body.to_string()).await
     }

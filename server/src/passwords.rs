@@ -1,8 +1,10 @@
 //! Password hashing (argon2id), off the async threads and never more at once than cores.
 
+use std::sync::Arc;
+
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Argon2, PasswordHash};
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
 use crate::clock::{MINUTE, Millis};
@@ -23,12 +25,10 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
 pub async fn hash(app: &App, password: String) -> Result<String, Error> {
     let salt: [u8; 16] = app.ids.bytes();
     let turn = turn(app).await?;
-    let hashed = on_a_hashing_thread(move || {
+    let hashed = on_a_hashing_thread(turn, move || {
         Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string())
     });
-    let hash = hashed.await?.map_err(|error| Error::internal(error.to_string()))?;
-    drop(turn);
-    Ok(hash)
+    hashed.await?.map_err(|error| Error::internal(error.to_string()))
 }
 
 /// How a guess at a password ended.
@@ -72,7 +72,7 @@ pub async fn guess(
     }
     let is_known = stored.is_some();
     let stored = stored.unwrap_or_else(|| NOBODY.to_owned());
-    let is_right = on_a_hashing_thread(move || {
+    let is_right = on_a_hashing_thread(turn, move || {
         let hash = PasswordHash::new(&stored).map_err(|error| Error::internal(error.to_string()))?;
         Ok::<_, Error>(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
     })
@@ -81,19 +81,25 @@ pub async fn guess(
         return Ok(Guess::Wrong);
     }
     app.db.write("passwords.clear", move |tx| limits::clear(tx, &cleared)).await?;
-    drop(turn);
     Ok(Guess::Right)
 }
 
 /// Hashing is meant to be slow: no more at once than there are cores.
-async fn turn(app: &App) -> Result<SemaphorePermit<'_>, Error> {
-    app.hashing.acquire().await.map_err(|error| Error::internal(error.to_string()))
+async fn turn(app: &App) -> Result<OwnedSemaphorePermit, Error> {
+    Arc::clone(&app.hashing).acquire_owned().await.map_err(|error| Error::internal(error.to_string()))
 }
 
+/// The turn ends with the work, even when the caller has gone away before.
 async fn on_a_hashing_thread<T: Send + 'static>(
+    turn: OwnedSemaphorePermit,
     run: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::task::spawn_blocking(run).await.map_err(|error| Error::internal(error.to_string()))
+    let work = tokio::task::spawn_blocking(move || {
+        let result = run();
+        drop(turn);
+        result
+    });
+    work.await.map_err(|error| Error::internal(error.to_string()))
 }
 
 #[cfg(test)]

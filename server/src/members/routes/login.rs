@@ -1,0 +1,232 @@
+//! Logging in and out.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+use utoipa::ToSchema;
+
+use super::{Empty, Outcome, expect_password, required};
+use crate::app::{App, Mode};
+use crate::clock::{Now, SECOND};
+use crate::error::Error;
+use crate::http::envelope::Reply;
+use crate::http::extract::Input;
+use crate::http::fields::{IntIn, Line, Mobile, OpenId, Password, optional};
+use crate::http::limits::{self, ClientAddress};
+use crate::ids::fingerprint;
+use crate::members::{Member, PointEvent, grant_points, rules, store};
+use crate::passwords;
+
+/// How a member logs in; `grant_type` says which of the fields count.
+#[derive(Deserialize, ToSchema)]
+pub struct LoginRequest {
+    /// `sms_code`, `password` or `openid`.
+    grant_type: Line<20>,
+    /// Client id (客户端ID): 13, 23, 31, 32, 41, 42, 44 or 53.
+    client_id: IntIn<0, 99>,
+    /// Mobile number (手机号); not for `openid`.
+    #[serde(default, deserialize_with = "optional")]
+    mobile: Option<Mobile>,
+    /// The code that was sent (手机校验码); for `sms_code`.
+    #[serde(default, deserialize_with = "optional")]
+    sms_code: Option<Line<16>>,
+    /// Password (密码), at least 6 characters; optional for `sms_code`, which then sets it.
+    #[serde(default)]
+    password: Option<Password>,
+    /// WeChat nickname (微信昵称); fills an empty one.
+    #[serde(default, deserialize_with = "optional")]
+    nickname: Option<Line<64>>,
+    /// WeChat openid: to bind (绑定) with `sms_code`, to log in with `openid`.
+    #[serde(default, deserialize_with = "optional")]
+    openid: Option<OpenId>,
+    /// WeChat avatar (微信头像); fills an empty one.
+    #[serde(default, deserialize_with = "optional")]
+    avatar_url: Option<Line<500>>,
+    /// Gender (性别): 0 unknown (未知), 1 male (男), 2 female (女); fills an unknown one.
+    #[serde(default, deserialize_with = "optional")]
+    gender: Option<IntIn<0, 2>>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Token {
+    /// Authorisation text (授权字符串).
+    access_token: String,
+    /// Seconds until it expires (过期时长).
+    expires_in: i64,
+}
+
+/// Log in (手机验证码登陆、密码登录、微信openid登录), registering an unknown mobile.
+#[utoipa::path(post, path = "/v1/login/token", tag = "members", request_body = LoginRequest,
+    responses((status = 200, body = Token)))]
+pub async fn log_in(State(app): State<App>, address: ClientAddress, input: Input<LoginRequest>) -> Outcome {
+    let request = input.value;
+    if !rules::CLIENTS.contains(&request.client_id.0) {
+        let (zh, en) = ("不是已登记的客户端", "expected one of 13, 23, 31, 32, 41, 42, 44, 53");
+        return Err(Error::invalid("client_id", zh, en));
+    }
+    let now = app.clock.now();
+    let failures = format!("login address {}", address.0);
+    limits::refuse_after_failures(&app, failures.clone(), now.at).await?;
+    let result = match request.grant_type.as_str() {
+        "sms_code" => log_in_by_code(&app, request, &now).await,
+        "password" => log_in_by_password(&app, request, &now).await,
+        "openid" => log_in_by_openid(&app, request, &now).await,
+        _ => {
+            let (zh, en) = ("应为 sms_code、password 或 openid", "expected sms_code, password or openid");
+            return Err(Error::invalid("grant_type", zh, en));
+        }
+    };
+    if let Err(error) = &result
+        && error.code().is_some()
+    {
+        limits::count_failure(&app, failures, now.at).await?;
+    }
+    Reply::ok(&result?)
+}
+
+async fn log_in_by_code(app: &App, request: LoginRequest, now: &Now) -> Result<Token, Error> {
+    let mobile = String::from(required(request.mobile, "mobile")?);
+    let tried = required(request.sms_code, "sms_code")?;
+    let password = request.password.map(|password| password.reveal().to_owned());
+    if password.as_ref().is_some_and(|password| !rules::is_long_enough(password)) {
+        return Err(Error::invalid("password", "至少 6 个字符", "at least 6 characters"));
+    }
+    let openid = request.openid.map(String::from);
+    believe_openid(app, openid.as_deref())?;
+    let code_id = check_code(app, &mobile, &tried, now).await?;
+    let hashed = match password {
+        Some(password) => Some((rules::is_weak(&password), passwords::hash(app, password).await?)),
+        None => None,
+    };
+    let (token, at, client) = (NewToken::new(app, now), now.at, request.client_id.0);
+    let profile = (
+        request.nickname.map(String::from).unwrap_or_default(),
+        request.avatar_url.map(String::from).unwrap_or_default(),
+        request.gender.map_or(0, |gender| gender.0),
+    );
+    let register_points = app.config.members.register_points;
+    let row = token.clone();
+    app.db
+        .write("members.log_in_by_code", move |tx| {
+            if !store::use_code(tx, code_id, at)? {
+                let code = store::latest_code(tx, &mobile)?;
+                return Err(code.and_then(|code| code.refusal(at)).unwrap_or(&rules::CODE_NONE).into());
+            }
+            let id = match store::register(tx, &mobile, at)? {
+                Some(id) => {
+                    grant_points(tx, id, (PointEvent::Register, id), register_points, "注册", at)?;
+                    id
+                }
+                None => store::account_by_mobile(tx, &mobile)?
+                    .map(|account| account.id)
+                    .ok_or(&rules::ACCOUNT_NOT_FOUND)?,
+            };
+            if let Some(openid) = &openid
+                && !store::bind_openid(tx, id, openid)?
+            {
+                return Err((&rules::OPENID_EXISTS).into());
+            }
+            if let Some((is_weak, hash)) = &hashed {
+                store::set_password(tx, id, hash, *is_weak)?;
+                store::delete_other_tokens(tx, id, "")?;
+            }
+            let (nickname, avatar, gender) = &profile;
+            store::fill_profile(tx, id, nickname, avatar, *gender)?;
+            row.insert(tx, id, client, at)
+        })
+        .await?;
+    Ok(token.reply())
+}
+
+/// Compares a tried code with the newest one and counts a wrong try. It stays usable: only a login
+/// that succeeds uses it up.
+async fn check_code(app: &App, mobile: &str, tried: &str, now: &Now) -> Result<i64, Error> {
+    let (at, mobile, tried, secrets) = (now.at, mobile.to_owned(), tried.to_owned(), app.secrets.clone());
+    // A counted try must be kept, so the refusal is the closure's value and not its error.
+    let checked: Result<i64, &'static crate::error::Code> = app
+        .db
+        .write("members.check_code", move |tx| {
+            let Some(code) = store::latest_code(tx, &mobile)? else { return Ok(Err(&rules::CODE_NONE)) };
+            if let Some(refusal) = code.refusal(at) {
+                return Ok(Err(refusal));
+            }
+            let digits = secrets.open("sms_code", &code.sealed);
+            let digits = digits.ok_or_else(|| Error::internal("a code cannot be read with this key"))?;
+            if bool::from(digits.as_bytes().ct_eq(tried.as_bytes())) {
+                return Ok(Ok(code.id));
+            }
+            let wrong = store::count_wrong_try(tx, code.id)?;
+            let is_last = wrong.is_none_or(|wrong| wrong >= rules::CODE_TRIES);
+            Ok::<_, Error>(Err(if is_last { &rules::CODE_LOCKED } else { &rules::CODE_WRONG }))
+        })
+        .await?;
+    Ok(checked?)
+}
+
+/// An openid counts only when WeChat vouches for it, unless the server runs as documented.
+fn believe_openid(app: &App, openid: Option<&str>) -> Result<(), Error> {
+    if app.mode == Mode::Documented || openid.is_none() {
+        return Ok(());
+    }
+    let (zh, en) = ("需要微信授权", "needs WeChat's word for it (wechat_code)");
+    Err(Error::invalid("openid", zh, en))
+}
+
+async fn log_in_by_password(app: &App, request: LoginRequest, now: &Now) -> Result<Token, Error> {
+    let mobile = String::from(required(request.mobile, "mobile")?);
+    let password = required(request.password, "password")?.reveal().to_owned();
+    let account =
+        app.db.point("members.account", move |tx| Ok::<_, Error>(store::account_by_mobile(tx, &mobile)?));
+    let account = account.await?.ok_or(&rules::ACCOUNT_NOT_FOUND)?;
+    expect_password(app, &account, password, now).await?;
+    issue_token(app, account.id, request.client_id.0, now).await
+}
+
+async fn log_in_by_openid(app: &App, request: LoginRequest, now: &Now) -> Result<Token, Error> {
+    let openid = String::from(required(request.openid, "openid")?);
+    believe_openid(app, Some(&openid))?;
+    let account =
+        app.db.point("members.openid", move |tx| Ok::<_, Error>(store::account_by_openid(tx, &openid)?));
+    let account = account.await?.ok_or(&rules::ACCOUNT_NOT_FOUND)?;
+    issue_token(app, account.id, request.client_id.0, now).await
+}
+
+/// A token that has been made but not stored.
+#[derive(Clone)]
+struct NewToken {
+    text: String,
+    expires_at: i64,
+    lifetime: i64,
+}
+
+impl NewToken {
+    fn new(app: &App, now: &Now) -> Self {
+        let lifetime = app.config.members.token_lifetime;
+        Self { text: app.ids.token(), expires_at: now.at + lifetime, lifetime }
+    }
+
+    fn insert(&self, tx: &mut yuyue_db::Tx<'_>, account_id: i64, client: i64, at: i64) -> Result<(), Error> {
+        Ok(store::insert_token(tx, &fingerprint(&self.text), account_id, client, at, self.expires_at)?)
+    }
+
+    fn reply(self) -> Token {
+        Token { access_token: self.text, expires_in: self.lifetime / SECOND }
+    }
+}
+
+async fn issue_token(app: &App, account_id: i64, client: i64, now: &Now) -> Result<Token, Error> {
+    let (token, at) = (NewToken::new(app, now), now.at);
+    let row = token.clone();
+    app.db.write("members.issue_token", move |tx| row.insert(tx, account_id, client, at)).await?;
+    Ok(token.reply())
+}
+
+/// Log out (注销): ends the token that is presented.
+#[utoipa::path(delete, path = "/v1/login/token", tag = "members", security(("member" = [])),
+    responses((status = 200, body = Empty)))]
+pub async fn log_out(State(app): State<App>, member: Member) -> Outcome {
+    app.db
+        .write("members.log_out", move |tx| Ok::<_, Error>(store::delete_token(tx, &member.token_hash)?))
+        .await?;
+    Reply::ok(&Empty {})
+}
