@@ -104,6 +104,7 @@ CREATE TABLE visit (
 CREATE INDEX visit_created ON visit (created_at, id);
 CREATE INDEX visit_proposer ON visit (proposer, created_at, id);
 CREATE INDEX visit_interviewee ON visit (interviewee_phone, created_at, id);
+CREATE INDEX visit_start ON visit (starts_at);
 CREATE INDEX visit_on_site ON visit (ends_at) WHERE signed_in_at IS NOT NULL;
 CREATE INDEX visit_not_erased ON visit (ends_at, id) WHERE erased_at IS NULL;
 CREATE INDEX visit_not_indexed ON visit (id) WHERE is_indexed = FALSE;

@@ -24,6 +24,7 @@ use crate::http::router::{self, ALIASES};
         (name = "slots", description = "Time-slot appointments with live sign-in (时段预约与签到)"),
         (name = "members", description = "Consumer accounts (会员帐号)"),
         (name = "visitors", description = "Company visitors: bindings, applications, sign-in, gates (访客预约)"),
+        (name = "login", description = "Proving who one is to WeChat (微信网页授权)"),
         (name = "staff", description = "The staff API (管理接口)"),
         (name = "demo", description = "The demo's simulators (演示)"),
     ),

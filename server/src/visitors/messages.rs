@@ -123,7 +123,8 @@ impl Teller<'_> {
     /// When the database refuses.
     pub fn tell_employee(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
         let Some(visitor) = self.people.first() else { return Ok(()) };
-        self.tell(tx, event, &self.visit.interviewee_phone, visitor, None)
+        let templates = self.templates(tx)?;
+        self.tell(tx, (event, &templates), &self.visit.interviewee_phone, visitor, None)
     }
 
     /// Writes the messages of an event to the visitor and every companion, each with their own pass.
@@ -131,9 +132,10 @@ impl Teller<'_> {
     /// # Errors
     /// When the database refuses.
     pub fn tell_everyone(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
-        self.people
-            .iter()
-            .try_for_each(|person| self.tell(tx, event, &person.phone, person, person.token.as_deref()))
+        let templates = self.templates(tx)?;
+        self.people.iter().try_for_each(|person| {
+            self.tell(tx, (event, &templates), &person.phone, person, person.token.as_deref())
+        })
     }
 
     /// Writes the messages of an event to the visitor.
@@ -142,19 +144,23 @@ impl Teller<'_> {
     /// When the database refuses.
     pub fn tell_visitor(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
         let Some(visitor) = self.people.first() else { return Ok(()) };
-        self.tell(tx, event, &visitor.phone, visitor, None)
+        let templates = self.templates(tx)?;
+        self.tell(tx, (event, &templates), &visitor.phone, visitor, None)
+    }
+
+    fn templates(&self, tx: &mut Tx<'_>) -> Result<Templates, Error> {
+        settings::templates(tx, &self.app.config.visitors.templates)
     }
 
     fn tell(
         &self,
         tx: &mut Tx<'_>,
-        event: Event,
+        (event, templates): (Event, &Templates),
         phone: &str,
         person: &Person,
         token: Option<&str>,
     ) -> Result<(), Error> {
-        let templates = settings::templates(tx, &self.app.config.visitors.templates)?;
-        let (wechat, sms) = event.templates(&templates);
+        let (wechat, sms) = event.templates(templates);
         // A receipt is the one message that staff may do without.
         let is_wanted = |template: &str| event != Event::ApplyReceipt || !template.is_empty();
         let bound = store::bindings::addressee(tx, phone, event.role())?;

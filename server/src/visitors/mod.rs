@@ -23,6 +23,7 @@ pub mod view;
 use crate::adapters::http::{Http, HttpLimits};
 use crate::adapters::koala::Koala;
 use crate::adapters::wechat::{OfficialAccount, OfficialConfig, WechatCloud};
+use crate::app::App;
 use crate::clock::{Clock, Millis, Now};
 use crate::config::Config;
 use crate::error::Error;
@@ -109,6 +110,22 @@ pub fn clean_up(tx: &mut yuyue_db::Tx<'_>, at: Millis) -> Result<(), Error> {
     store::sessions::clean_up(tx, at)?;
     store::desk::clean_up(tx, at)?;
     store::directory::clean_up(tx)
+}
+
+/// The openid that WeChat vouches for by a code a browser brought (`wechat_code`).
+///
+/// # Errors
+/// 403 when the code is used up, 503 when WeChat does not answer.
+pub async fn openid_of_code(app: &App, code: &str) -> Result<String, Error> {
+    Ok(login::user_of_code(app, code).await?.id)
+}
+
+/// How many visits start between two instants.
+///
+/// # Errors
+/// When the database refuses.
+pub fn count_between(tx: &mut yuyue_db::Tx<'_>, from: Millis, to: Millis) -> Result<i64, Error> {
+    store::visits::count_between(tx, from, to)
 }
 
 /// `2021-06-09 10:00 至 12:00`; the day of the end stands only where it is another one.

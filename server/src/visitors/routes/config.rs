@@ -72,7 +72,7 @@ pub async fn set_servers(State(app): State<App>, caller: Caller, input: Input<Se
 async fn save_servers(app: &App, caller: &Caller, old: Servers, new: Servers) -> Result<(), Error> {
     let (secrets, who, at) = (app.secrets.clone(), caller.staff(), app.clock.now().at);
     // Another Koala has another directory; the copy serves until it is read.
-    let moved = old.koala_ip != new.koala_ip;
+    let moved = old.koala_ip != new.koala_ip || old.koala_username != new.koala_username;
     app.db
         .write("visitors.save_servers", move |tx| {
             settings::save_servers(tx, &new, &secrets)?;

@@ -1,8 +1,8 @@
 //! The staff API of visitors: records, who is inside, scans, the blocklist, erasing.
 
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use crate::http::access::{Admin, Auditor, BaseUrl, Reception};
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
 use crate::http::fields::{Id, Phone, Prose, optional};
+use crate::http::idempotency;
 use crate::http::page::{Items, Page, PageQuery};
 use crate::staff::record_change;
 use crate::text::mask_phone;
@@ -287,15 +288,16 @@ pub async fn block(
     input: Input<BlockRequest>,
 ) -> Outcome {
     let (phone, reason) = (String::from(input.value.phone), input.value.reason.map(String::from));
-    let (at, zone) = (app.clock.now().at, app.clock.zone().clone());
-    let blocked = app.db.write("visitors.block", move |tx| {
+    let (now, zone) = (app.clock.now(), app.clock.zone().clone());
+    let (at, once) = (now.at, (input.once, staff.name(), &now));
+    idempotency::write(&app, "visitors.block", once, StatusCode::CREATED, move |tx| {
         let id = rows::block(tx, &phone, reason.as_deref().unwrap_or_default(), &staff.name(), at)?;
         let blocked = rows::find_blocked(tx, id, &zone)?.ok_or_else(no_entry)?;
         let target = format!("blocklist {id}");
         record_change(tx, &staff, "blocklist.add", &target, &Value::Null, &json!(blocked), at)?;
-        Ok::<_, Error>(blocked)
-    });
-    Reply::created(&blocked.await?)
+        Ok(blocked)
+    })
+    .await
 }
 
 fn no_entry() -> Error {

@@ -52,7 +52,7 @@ fn cookie(base: &str, name: &str, content: &str, millis: i64) -> String {
 }
 
 /// Send the browser to WeChat (微信网页授权).
-#[utoipa::path(get, path = "/auth/wechat/start", tag = "visitors", params(StartQuery),
+#[utoipa::path(get, path = "/auth/wechat/start", tag = "login", params(StartQuery),
     responses((status = 302, description = "To WeChat's authorisation page")))]
 pub async fn start(
     State(app): State<App>,
@@ -85,7 +85,7 @@ pub struct CallbackQuery {
 }
 
 /// Where WeChat sends the browser back to: starts the session.
-#[utoipa::path(get, path = "/auth/wechat/callback", tag = "visitors", params(CallbackQuery),
+#[utoipa::path(get, path = "/auth/wechat/callback", tag = "login", params(CallbackQuery),
     responses((status = 302, description = "To the page that was asked for, with the session cookie")))]
 pub async fn callback(
     State(app): State<App>,

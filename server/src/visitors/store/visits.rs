@@ -202,3 +202,9 @@ pub fn is_blocked(tx: &mut Tx<'_>, phone: &str) -> Result<bool> {
     let find = sql!("SELECT id FROM blocked_phone WHERE phone = $1");
     Ok(tx.query_opt(find, params![phone], |_| Ok(()))?.is_some())
 }
+
+/// How many visits start between two instants.
+pub fn count_between(tx: &mut Tx<'_>, from: Millis, to: Millis) -> Result<i64> {
+    let count = sql!("SELECT count(*) AS total FROM visit WHERE starts_at >= $1 AND starts_at < $2");
+    Ok(tx.query_one(count, params![from, to], |row| row.get("total"))?)
+}

@@ -130,6 +130,11 @@ async fn a_wechat_user_acts_for_themselves_only(app: TestApp) {
     let mobile = |phone: &str| format!("/v1/visit/records?type=mobile&proposer={phone}");
     assert_eq!(count(visitor.get(&mobile(ZHANG_SAN)).await.done()), 1);
     visitor.get(&mobile(LI_SI)).await.expect(403);
+    let invitations = format!("{}&phone={ZHANG_SAN}", mobile(LI_SI));
+    assert_eq!(count(visitor.get(&invitations).await.done()), 1, "he is the visitor");
+    visitor.get(&format!("{}&phone={WANG_MOU}", mobile(LI_SI))).await.expect(403);
+    let applications = format!("{}&interviewee_phone={LI_SI}", mobile(ZHANG_SAN));
+    assert_eq!(count(employee.get(&applications).await.done()), 1, "he is visited");
     visitor.get("/v1/visit/records?type=web").await.expect(403);
     assert_eq!(count(employee.get("/v1/auth/records").await.done()), 1, "his own without asking");
     employee.get(&format!("/v1/auth/records?phone={FU_GUI}")).await.expect(403);
