@@ -235,7 +235,7 @@ pub async fn catch_up(app: &App) -> Result<(), Error> {
 
 /// Erases the people of old visits, a few at a time so that nobody waits behind it.
 async fn erase_old(app: &App) -> Result<Done, Failed> {
-    const BATCH: i64 = 100;
+    const BATCH: i64 = 20;
     let at = app.clock.now().at;
     let before = at - app.config.visitors.retention;
     loop {
