@@ -1,7 +1,7 @@
 //! The embedded engine: one writer with shared commits, read-only readers, checkpoints beside them.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -41,7 +41,6 @@ pub(crate) struct Sqlite {
     reads: Option<Sender<Box<dyn Job>>>,
     /// Connections for point reads on the caller's own thread.
     inline: Vec<Mutex<Connection>>,
-    next_inline: AtomicUsize,
     stop_checkpoints: Option<Sender<()>>,
     writer: Option<JoinHandle<()>>,
     helpers: Vec<JoinHandle<()>>,
@@ -69,7 +68,6 @@ impl Sqlite {
             writes: Some(writes),
             reads: Some(reads),
             inline,
-            next_inline: AtomicUsize::new(0),
             stop_checkpoints: Some(stop),
             writer: Some(writer),
             helpers,
@@ -99,12 +97,10 @@ impl Sqlite {
         timed(name, || run_caught(closure, &mut Tx::single(TxConnection::Sqlite(&connection))))
     }
 
+    /// The first free connection, so that few callers meet few, warm caches.
     fn inline_connection(&self) -> MutexGuard<'_, Connection> {
-        let count = self.inline.len();
-        let start = self.next_inline.fetch_add(1, Ordering::Relaxed);
-        (0..count)
-            .find_map(|offset| self.inline[(start + offset) % count].try_lock().ok())
-            .unwrap_or_else(|| self.inline[start % count].lock().unwrap_or_else(PoisonError::into_inner))
+        let free = self.inline.iter().find_map(|connection| connection.try_lock().ok());
+        free.unwrap_or_else(|| self.inline[0].lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -11,11 +11,13 @@ use crate::scenarios::Scenario;
 const CHUNK: i64 = 50_000;
 const LISTS_OF: u64 = 2_000;
 
+/// The server's database, beside the server.
+pub fn open(engine: Engine) -> Db {
+    Db::open_migrated(&Options { engine, queue: 16, connections: 2 }).expect("the database opens")
+}
+
 /// Adds appointments until there are `total`: 20 a person, spread over the years before today.
-pub async fn fill(engine: Engine, from: i64, total: i64) {
-    let options = Options { engine, queue: 16, connections: 2 };
-    let db = tokio::task::spawn_blocking(move || Db::open_migrated(&options)).await;
-    let db = db.expect("a thread can be had").expect("the database opens");
+pub async fn fill(db: &Db, from: i64, total: i64) {
     let insert = sql!(
         "WITH RECURSIVE numbers(n) AS (
              SELECT CAST($1 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < $2

@@ -6,8 +6,8 @@ mod growth;
 mod report;
 mod scenarios;
 mod server;
+mod visits;
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -103,7 +103,12 @@ async fn measure_engine(report: &mut Report, engine: &'static str, url: Option<&
     let floor = measure(&server, JUDGED, &bare_route()).await.per_second;
     let load = measure(&server, JUDGED, &login).await;
     report.rows.push(Row { engine, name: login.name, connections: JUDGED, load, floor });
-    measure_growth(report, engine, &server, folder.path(), url, &prepared).await;
+    let at = match url {
+        Some(url) => Engine::parse(url).expect("the address is valid"),
+        None => Engine::Sqlite(folder.path().join("yuyue.db")),
+    };
+    measure_growth(report, engine, &server, at, &prepared).await;
+    measure_visits(report, engine, &server).await;
 }
 
 /// On the disk that the project is on: a temporary folder may be memory.
@@ -115,33 +120,42 @@ async fn measure(server: &Server, connections: usize, scenario: &Scenario) -> Lo
     client::run(&server.address, connections, seconds(), scenario.expected, scenario.make.clone()).await
 }
 
+/// Visitors at the connections that targets are judged at, each beside its floor. Applications come
+/// last: the messages they cause are still being sent while the next figure is taken.
+async fn measure_visits(report: &mut Report, engine: &'static str, server: &Server) {
+    let visits = visits::Visits::new(&server.address).await;
+    let scenarios =
+        [visits::Visits::gate(&server.address).await, visits::Visits::sign_in(), visits.application()];
+    for scenario in scenarios {
+        let floor = measure(server, JUDGED, &bare_route()).await.per_second;
+        let load = measure(server, JUDGED, &scenario).await;
+        report.rows.push(Row { engine, name: scenario.name, connections: JUDGED, load, floor });
+    }
+}
+
 /// One connection, so that the figure is what a request costs and not how many fit beside each other.
 async fn measure_growth(
     report: &mut Report,
     engine: &'static str,
     server: &Server,
-    data_dir: &Path,
-    url: Option<&str>,
+    at: Engine,
     prepared: &std::sync::Arc<Prepared>,
 ) {
-    let at = match url {
-        Some(url) => Engine::parse(url).expect("the address is valid"),
-        None => Engine::Sqlite(data_dir.join("yuyue.db")),
-    };
-    growth::fill(at.clone(), 0, 10_000).await;
-    let small = [
-        measure(server, 1, &prepared.availability_of_an_hour()).await,
-        measure(server, 1, &growth::own_list()).await,
-    ];
-    growth::fill(at, 10_000, 1_000_000).await;
-    let large = [
-        measure(server, 1, &prepared.availability_of_an_hour()).await,
-        measure(server, 1, &growth::own_list()).await,
-    ];
-    for (name, (small, large)) in
-        ["availability", "own list of twenty"].into_iter().zip(small.into_iter().zip(large))
-    {
-        report.growth.push((engine, name, small.p50, large.p50));
+    let db = growth::open(at);
+    let mut scenarios = vec![prepared.availability_of_an_hour(), growth::own_list()];
+    scenarios.extend(visits::searches());
+    let mut medians = Vec::new();
+    for (from, total) in [(0, 10_000), (10_000, 1_000_000)] {
+        growth::fill(&db, from, total).await;
+        visits::fill(&db, from, total).await;
+        let mut sized = Vec::new();
+        for scenario in &scenarios {
+            sized.push(measure(server, 1, scenario).await.p50);
+        }
+        medians.push(sized);
+    }
+    for (index, scenario) in scenarios.iter().enumerate() {
+        report.growth.push((engine, scenario.name, medians[0][index], medians[1][index]));
     }
 }
 

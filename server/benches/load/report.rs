@@ -45,7 +45,7 @@ impl Report {
         for (engine, started, memory) in &self.starts {
             let _ = writeln!(text, "| {engine} | {} ms | {memory:.1} MB |", started.as_millis());
         }
-        text.push_str("\n## Size\n\nMedian of one connection.\n\n| engine | request | 10,000 appointments | 1,000,000 | ratio |\n|---|---|---|---|---|\n");
+        text.push_str("\n## Size\n\nMedian of one connection.\n\n| engine | request | 10,000 rows | 1,000,000 | ratio |\n|---|---|---|---|---|\n");
         for (engine, name, small, large) in &self.growth {
             let ratio = large.as_secs_f64() / small.as_secs_f64();
             let _ = writeln!(
@@ -100,6 +100,18 @@ impl Report {
         let of_pgbench =
             postgres.zip(self.pgbench_at(crate::JUDGED)).map(|(row, tps)| row.load.per_second / tps);
         line("booking on PostgreSQL, of pgbench -N", "≥ 0.6", of_pgbench);
+        line(
+            "QR check on SQLite, of the bare route",
+            "≥ 0.5",
+            self.rate("SQLite", "QR check at a gate").map(of_floor),
+        );
+        let gate = self.rate("PostgreSQL", "QR check at a gate");
+        line("QR check on PostgreSQL, of the bare route", "≥ 0.5", gate.map(of_floor));
+        for (engine, name, small, large) in &self.growth {
+            let wanted = if name.starts_with("records") { "≤ 3" } else { "≤ 1.5" };
+            let ratio = large.as_secs_f64() / small.as_secs_f64();
+            line(&format!("{name} on {engine}, a million rows to ten thousand"), wanted, Some(ratio));
+        }
     }
 }
 

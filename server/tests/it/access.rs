@@ -185,7 +185,8 @@ async fn a_console_cookie_needs_our_origin(app: TestApp) {
     let at = app.clock.now().at;
     let (token, end) = (app.ids.token(), at + 1_000);
     let staff = format!(
-        "INSERT INTO staff (username, password_hash, role, active, created_at) VALUES ('li', '-', 'reception', TRUE, {at})"
+        "INSERT INTO staff (username, password_hash, role, active, created_at)
+         VALUES ('li', '-', 'reception', TRUE, {at})"
     );
     app.execute(&staff).await;
     let session = format!(
@@ -220,11 +221,11 @@ async fn a_console_cookie_needs_our_origin(app: TestApp) {
 }
 
 async fn screens_are_for_devices_and_staff(app: TestApp) {
-    let served = app.serve().await;
     for caller in [app.device(DeviceKind::Kiosk).await, app.staff(Role::Auditor).await] {
         caller.get("/ws/signin-notify").await.expect(426);
     }
     expect_denied(&app.member("13300000001").await.get("/ws/signin-notify").await, 403);
+    let served = app.serve().await;
     let Err(refused) = served.try_screen("", &[]).await else { panic!("a stranger was let in") };
     assert!(refused.to_string().contains("401"), "{refused}");
 

@@ -153,8 +153,12 @@ fn wrong() -> BoxedStrategy<Value> {
         json!([{ "weekday": 9, "from": "x" }]),
         json!([{ "date": "2021-10-01", "from": "23:00", "to": "22:00" }]),
     ];
-    proptest::prop_oneof![4 => select(odd), 1 => any::<i64>().prop_map(Value::from), 1 => ".{0,80}".prop_map(Value::from)]
-        .boxed()
+    proptest::prop_oneof![
+        4 => select(odd),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => ".{0,80}".prop_map(Value::from),
+    ]
+    .boxed()
 }
 
 /// What replaces `{id}` in a path.
@@ -444,7 +448,7 @@ async fn try_everything(app: TestApp) {
             let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
             TestRunner::new_with_rng(Config { cases: CASES, ..config }, rng)
         };
-        runner.run(&case(operations()), |case| {
+        let outcome = runner.run(&case(operations()), |case| {
             handle.block_on(async {
                 let mut guard = callers.lock().await;
                 let (callers, before) = &mut *guard;
@@ -463,11 +467,10 @@ async fn try_everything(app: TestApp) {
                 }
             });
             Ok(())
-        })
+        });
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
     };
-    if let Err(failure) = tokio::task::spawn_blocking(run).await.unwrap() {
-        panic!("{failure}");
-    }
+    tokio::task::spawn_blocking(run).await.unwrap();
 }
 
 async fn anything_at_all_gets_a_proper_reply(app: TestApp) {

@@ -150,7 +150,9 @@ async fn a_body_has_a_largest_size(app: TestApp) {
 }
 
 /// Keeps all of the database's threads busy until it is dropped.
-struct Busy(Vec<mpsc::Sender<()>>);
+struct Busy {
+    _releases: Vec<mpsc::Sender<()>>,
+}
 
 impl Busy {
     async fn start(app: &TestApp) -> Self {
@@ -174,7 +176,7 @@ impl Busy {
                 soon("a thread is busy", enters).await.unwrap();
             }
         }
-        Self(releases)
+        Self { _releases: releases }
     }
 }
 

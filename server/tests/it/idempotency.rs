@@ -98,13 +98,15 @@ async fn a_repeated_request_for_a_code_sends_one_message(app: TestApp) {
         once.post("/v1/login/sms_code", other.clone()).await.expect(422).code().1,
         "Request.IdempotencyKeyReused"
     );
-    once.from_address("192.0.2.1").post("/v1/login/sms_code", other).await.expect(200);
+    once.at_address("192.0.2.1").post("/v1/login/sms_code", other).await.expect(200);
     assert_eq!(app.drain_outbox().await.len(), 1, "an address is a caller here");
 }
 
 async fn a_login_is_never_replayed(app: TestApp) {
-    app.execute("INSERT INTO account (mobile, password_is_weak, nickname, avatar, gender, openid, province_id, city_id, point, is_tested, created_at)
-                 VALUES ('13333333333', FALSE, '', '', 0, 'wx-1', 0, 0, 0, FALSE, 0)").await;
+    let insert = "INSERT INTO account (mobile, password_is_weak, nickname, avatar, gender, openid, province_id, city_id,
+                                       point, is_tested, created_at)
+                  VALUES ('13333333333', FALSE, '', '', 0, 'wx-1', 0, 0, 0, FALSE, 0)";
+    app.execute(insert).await;
     let once = app.with("idempotency-key", "8f1c");
     let login = json!({ "grant_type": "openid", "openid": "wx-1", "client_id": 44 });
     let first = once.post("/v1/login/token", login.clone()).await.expect(200);

@@ -22,6 +22,7 @@ both! {
     a_freed_slot_is_had_by_one,
     the_same_schedule_anew_never_oversells,
     a_schedule_changed_under_bookings_counts_rightly,
+    a_schedule_changed_under_cancellations_counts_rightly,
     a_code_logs_in_once,
     a_code_is_guessed_at_five_times,
     a_code_is_asked_for_once_and_repeated_three_times,
@@ -112,14 +113,19 @@ async fn one_person_has_a_slot_once(app: TestApp) {
 }
 
 async fn one_person_never_holds_more_than_five(app: TestApp) {
-    let slots =
-        [9, 10, 13, 14, 15].into_iter().flat_map(|hour| [0, 10, 20, 30, 40, 50].map(|minute| (hour, minute)));
-    let answers = at_once(slots.map(|(hour, minute)| app.books(booking("o-1", hour, minute)))).await;
-    assert_eq!(error_nos(&answers), BTreeMap::from([(0, 5), (rules::TOO_MANY.number, 25)]));
+    app.schedule(|schedule| schedule.capacity = 100).await;
+    // Many persons, because each of them is one chance for a sixth to slip through.
+    let slots = [(9, 0), (9, 10), (9, 20), (10, 0), (10, 10), (13, 0), (14, 0), (15, 0)];
+    let persons = (0..20).flat_map(|person| slots.map(|(hour, minute)| (person, hour, minute)));
+    let book = |(person, hour, minute)| app.books(booking(&format!("o-{person}"), hour, minute));
+    let answers = at_once(persons.map(book)).await;
+    for answers in answers.chunks(slots.len()) {
+        assert_eq!(error_nos(answers), BTreeMap::from([(0, 5), (rules::TOO_MANY.number, 3)]));
+    }
     app.expect_consistent_slots().await;
 }
 
-/// 30 appointments of six persons.
+/// 25 appointments of five persons.
 async fn a_full_day(app: &TestApp) -> Vec<(String, i64)> {
     let mut held = Vec::new();
     for (person, hour) in [9, 10, 13, 14, 15].into_iter().enumerate() {
@@ -257,8 +263,27 @@ async fn a_schedule_changed_under_bookings_counts_rightly(app: TestApp) {
     assert_eq!(app.wrong_slots(true).await, [""; 0], "{told:?}");
 }
 
+async fn a_schedule_changed_under_cancellations_counts_rightly(app: TestApp) {
+    for _ in 0..4 {
+        let held = a_full_day(&app).await;
+        let cancels: Vec<_> =
+            held.iter().map(|(open_id, id)| tokio::spawn(app.cancels(open_id, *id))).collect();
+        for _ in 0..3 {
+            app.schedule(|_| ()).await;
+        }
+        for cancel in cancels {
+            soon("the cancellation", cancel).await.unwrap().data();
+        }
+        app.expect_consistent_slots().await;
+    }
+}
+
 const MOBILE: &str = "13333333333";
 const PASSWORD: &str = "correct horse battery staple";
+
+fn by_password(password: &str) -> serde_json::Value {
+    json!({ "grant_type": "password", "mobile": MOBILE, "password": password, "client_id": 44 })
+}
 
 fn by_code(mobile: &str, code: &str) -> serde_json::Value {
     json!({ "grant_type": "sms_code", "mobile": mobile, "sms_code": code, "client_id": 44 })
@@ -302,19 +327,19 @@ impl TestApp {
 async fn a_password_is_guessed_at_ten_times(app: TestApp) {
     app.has_password().await;
     let guess = |number: usize| {
-        let login = json!({ "grant_type": "password", "mobile": MOBILE, "password": format!("guess {number}"), "client_id": 44 });
-        app.from_address(&format!("192.0.2.{number}")).posts("/v1/login/token", login)
+        let login = by_password(&format!("guess {number}"));
+        app.at_address(&format!("192.0.2.{number}")).posts("/v1/login/token", login)
     };
     let answers = at_once((0..100).map(guess)).await;
     assert_eq!(codes(&answers), BTreeMap::from([(1011, 10), (1016, 90)]), "ten were looked at");
-    let right = json!({ "grant_type": "password", "mobile": MOBILE, "password": PASSWORD, "client_id": 44 });
-    app.post("/v1/login/token", right).await.expect(429);
+    app.post("/v1/login/token", by_password(PASSWORD)).await.expect(429);
 }
 
 async fn a_password_is_changed_by_one_of_two(app: TestApp) {
     let member = app.has_password().await;
     let change = |number: usize| {
-        let body = json!({ "proof_state": "password", "password": PASSWORD, "value": format!("new long phrase {number}") });
+        let value = format!("new long phrase {number}");
+        let body = json!({ "proof_state": "password", "password": PASSWORD, "value": value });
         let member = member.clone();
         async move { member.put("/v1/accounts/me/password", body).await }
     };

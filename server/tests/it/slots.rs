@@ -188,7 +188,8 @@ async fn a_booking_answers_with_its_place(app: TestApp) {
     });
     assert_eq!(data, expected);
     let texts = json!({
-        "day": "2021-10-15", "hour": " 9", "minute": "00", "open_id": "o-1", "name": " 欧阳𠮷 ", "phone_num": "13912345678 ",
+        "day": "2021-10-15", "hour": " 9", "minute": "00", "open_id": "o-1", "name": " 欧阳𠮷 ",
+        "phone_num": "13912345678 ",
     });
     assert_eq!(app.book(texts).await.data()["datetime"], "2021-10-15 09:00:00");
     let held = app.texts("SELECT name || ' ' || phone_num AS value FROM appointment ORDER BY id").await;

@@ -183,7 +183,7 @@ async fn right_passwords_at_once_lock_nobody_out(app: TestApp) {
 
 async fn failures_of_one_address_are_limited(app: TestApp) {
     app.account("lin", Role::Admin).await;
-    let guesser = app.from_address("203.0.113.9");
+    let guesser = app.at_address("203.0.113.9");
     for _ in 0..100 {
         let status = guesser.console_log_in("nobody", "wrong").await.status.as_u16();
         assert!(matches!(status, 401 | 429), "{status}");

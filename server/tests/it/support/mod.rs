@@ -120,7 +120,8 @@ pub struct Node {
 
 /// What outlives any node.
 pub struct World {
-    data: TempDir,
+    /// Key file and embedded database; removed with the story.
+    _data: TempDir,
     home: Home,
     may_leave_messages: AtomicBool,
 }
@@ -153,7 +154,7 @@ impl TestApp {
         config.data_dir = data.path().to_owned();
         config.database.url = home.url();
         config.database.connections = 4;
-        let world = Arc::new(World { data, home, may_leave_messages: AtomicBool::new(false) });
+        let world = Arc::new(World { _data: data, home, may_leave_messages: AtomicBool::new(false) });
         Self::node(mode, config, clock, demo, world).await
     }
 
@@ -206,11 +207,6 @@ impl Node {
     /// The story ends with messages that nobody sent, and that is right.
     pub fn leaves_messages(&self) {
         self.world.may_leave_messages.store(true, Ordering::SeqCst);
-    }
-
-    /// The story's folder: key file and embedded database.
-    pub fn data_dir(&self) -> &std::path::Path {
-        self.world.data.path()
     }
 
     /// The story's database, for what is done to it beside the kernel.

@@ -1,7 +1,6 @@
 //! Callers with credentials.
 
 use serde_json::json;
-use yuyue::error::Error;
 use yuyue::ids::fingerprint;
 use yuyue::staff::{self, DeviceKind, Role};
 
@@ -45,9 +44,7 @@ impl TestApp {
         let (key, at) = (self.ids.token(), self.clock.now().at);
         let hash = fingerprint(&key);
         self.db
-            .write("test", move |tx| {
-                staff::store::insert_device(tx, "门口", kind, &hash, at).map_err(Error::from)
-            })
+            .write("test", move |tx| staff::store::insert_device(tx, "门口", kind, &hash, at))
             .await
             .unwrap();
         self.with("x-device-key", &key)

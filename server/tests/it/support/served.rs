@@ -46,10 +46,6 @@ impl TestApp {
 }
 
 impl Served {
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
     /// Tells the server to stop, as SIGTERM does.
     pub fn tell_to_stop(&mut self) {
         self.stop.take();

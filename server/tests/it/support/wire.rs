@@ -26,7 +26,7 @@ impl TestApp {
     }
 
     /// This caller at another address.
-    pub fn from_address(&self, ip: &str) -> Self {
+    pub fn at_address(&self, ip: &str) -> Self {
         Self { address: (ip.parse::<std::net::IpAddr>().unwrap(), 40_000).into(), ..self.clone() }
     }
 
