@@ -160,6 +160,10 @@ impl Teller<'_> {
         person: &Person,
         token: Option<&str>,
     ) -> Result<(), Error> {
+        // Erased, while others of the visit are not.
+        if phone.is_empty() {
+            return Ok(());
+        }
         let (wechat, sms) = event.templates(templates);
         // A receipt is the one message that staff may do without.
         let is_wanted = |template: &str| event != Event::ApplyReceipt || !template.is_empty();

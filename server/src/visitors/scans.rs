@@ -71,6 +71,13 @@ pub async fn log(app: &App, scan: Scan) -> Result<(), Error> {
 /// # Errors
 /// When the database refuses; the scans stay in the queue.
 pub async fn flush(app: &App) -> Result<(), Error> {
+    // A task of its own: a caller that goes away, or a stop, must not leave a batch half-way.
+    let app = app.clone();
+    let written = tokio::spawn(async move { write_batch(&app).await });
+    written.await.map_err(|error| Error::internal(error.to_string()))?
+}
+
+async fn write_batch(app: &App) -> Result<(), Error> {
     let queue = &app.visitors.scans;
     let _writing = queue.writing.lock().await;
     let batch = std::sync::Arc::new(queue.with(std::mem::take));

@@ -186,12 +186,14 @@ pub fn erase_phone(tx: &mut Tx<'_>, phone: &str) -> Result<(Erased, Vec<i64>)> {
             OR id IN (SELECT visit_id FROM visit_person WHERE phone = $1) ORDER BY id"
     );
     let ids: Vec<i64> = tx.query(list, params![phone], |row| row.get("id"))?;
+    for id in &ids {
+        // A sign-in under way must not issue a pass to who is being erased.
+        visits::lock(tx, *id)?;
+        grams::forget(tx, *id)?;
+    }
     let koala =
         sql!("SELECT koala_id FROM visit_person WHERE phone = $1 AND koala_id IS NOT NULL ORDER BY id");
     let koala_ids: Vec<i64> = tx.query(koala, params![phone], |row| row.get("koala_id"))?;
-    for id in &ids {
-        grams::forget(tx, *id)?;
-    }
     let passes = sql!(
         "UPDATE pass SET valid_until = 0 WHERE person_id IN (SELECT id FROM visit_person WHERE phone = $1)"
     );

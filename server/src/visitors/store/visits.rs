@@ -176,7 +176,7 @@ pub fn refuse(tx: &mut Tx<'_>, id: i64, by: Option<&str>, reason: &str, at: Mill
 /// A pass stays as a row that has expired: a gate must tell a deleted record's code from no code.
 pub fn delete(tx: &mut Tx<'_>, id: i64) -> Result<Option<Vec<i64>>> {
     grams::lock(tx)?;
-    if tx.execute(sql!("UPDATE visit SET is_indexed = is_indexed WHERE id = $1"), params![id])? == 0 {
+    if !lock(tx, id)? {
         return Ok(None);
     }
     grams::forget(tx, id)?;
@@ -187,6 +187,11 @@ pub fn delete(tx: &mut Tx<'_>, id: i64) -> Result<Option<Vec<i64>>> {
     tx.execute(sql!("DELETE FROM visit_person WHERE visit_id = $1"), params![id])?;
     tx.execute(sql!("DELETE FROM visit WHERE id = $1"), params![id])?;
     Ok(Some(koala_ids))
+}
+
+/// Keeps others from changing a visit until the transaction ends; whether there is such a visit.
+pub fn lock(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
+    Ok(tx.execute(sql!("UPDATE visit SET is_indexed = is_indexed WHERE id = $1"), params![id])? == 1)
 }
 
 /// Makes the passes of a visit expired ones, and takes their pictures away.

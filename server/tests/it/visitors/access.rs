@@ -8,6 +8,7 @@ use crate::support::TestApp;
 
 both! { enforced:
     web_authorisation_ends_in_a_session,
+    a_code_of_wechats_proves_an_id_where_no_session_does,
     nobody_is_let_in_without_a_credential,
     a_wechat_user_acts_for_themselves_only,
     an_unproved_phone_has_no_employees_rights,
@@ -84,6 +85,23 @@ async fn web_authorisation_ends_in_a_session(app: TestApp) {
     user.get(query).await.done();
     app.clock.advance(yuyue::clock::DAY);
     user.get(query).await.expect(401);
+}
+
+async fn a_code_of_wechats_proves_an_id_where_no_session_does(app: TestApp) {
+    app.world().official.sign_in_as("wx-demo-zhangsan");
+    let code = async || {
+        let start = app.get("/auth/wechat/start").await.expect(302);
+        let back = app.code(start.header("location")).await;
+        let query = back.split_once('?').unwrap().1.to_owned();
+        let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+        pairs.into_iter().find(|(name, _)| name == "code").unwrap().1
+    };
+    let bind = |id: &str, code: &str| json!({ "weixinUserId": id, "phone": ZHANG_SAN, "wechat_code": code });
+    app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", "made-up")).await.expect(403);
+    app.post("/v1/visitor/binding", bind("wx-demo-lisi", &code().await)).await.expect(403);
+    let good = code().await;
+    app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", &good)).await.done();
+    app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", &good)).await.expect(403);
 }
 
 async fn nobody_is_let_in_without_a_credential(app: TestApp) {

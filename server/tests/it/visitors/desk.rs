@@ -12,6 +12,7 @@ both! {
     a_gate_opens_from_half_an_hour_before_until_the_end,
     a_gate_reads_every_form_of_a_code,
     every_scan_is_logged,
+    an_orderly_stop_loses_no_scan,
     people_sign_out_one_by_one,
     signing_in_again_or_passing_a_gate_later_brings_one_back,
     a_blocked_phone_is_sent_to_the_reception,
@@ -187,6 +188,18 @@ async fn every_scan_is_logged(app: TestApp) {
         ]
     );
     assert_eq!(staff.get(&format!("/admin/v1/scans?visit_id={id}")).await.json()["total"], 2);
+    app.drain_outbox().await;
+}
+
+async fn an_orderly_stop_loses_no_scan(app: TestApp) {
+    app.invited().await;
+    let code = app.check_in(ZHANG_SAN).await.done()["qrcode"].clone();
+    let served = app.serve().await;
+    for _ in 0..50 {
+        assert_eq!(app.scan(&code).await, 0);
+    }
+    served.stopped().await;
+    assert_eq!(app.number("SELECT count(*) AS value FROM scan").await, 50);
     app.drain_outbox().await;
 }
 
