@@ -39,6 +39,8 @@ pub struct Parts {
     /// `None` without an SMS account.
     pub sms: Option<SmsClient>,
     pub live: Live,
+    /// Turns true when the server stops; what lasts longer than a request listens to it.
+    pub stopping: tokio::sync::watch::Sender<bool>,
     /// Password hashing is meant to be slow: as many at once as there are cores, and fewer than the
     /// wrong guesses that lock an account.
     pub hashing: Arc<Semaphore>,
@@ -89,6 +91,7 @@ impl App {
             secrets,
             sms,
             live: Live::default(),
+            stopping: tokio::sync::watch::Sender::new(false),
             hashing: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(2, usize::from).min(MOST_HASHING),
             )),

@@ -10,7 +10,7 @@ use yuyue::app::{App, Mode, Setup};
 use yuyue::clock::Clock;
 use yuyue::config::{Config, DEFAULTS, Flags, LogFormat};
 use yuyue::demo::{self, Demo};
-use yuyue::ids::{Ids, fingerprint};
+use yuyue::ids::Ids;
 use yuyue::staff::{self, DeviceKind, Role};
 
 /// Appointments, visitors, home services and members in one server (预约).
@@ -104,6 +104,15 @@ impl Settings {
         let Self { config: file, data_dir, database_url } = self;
         Config::load(&Flags { file, listen, data_dir, database_url })
     }
+
+    /// The same settings for another command; an address is left to be filled in, for it may hold a password.
+    fn as_flags(&self) -> String {
+        let path = |name: &str, path: &Option<PathBuf>| {
+            path.as_ref().map(|path| format!(" {name} {}", path.display())).unwrap_or_default()
+        };
+        let url = if self.database_url.is_some() { " --database-url URL" } else { "" };
+        path("--config", &self.config) + &path("--data-dir", &self.data_dir) + url
+    }
 }
 
 type Outcome = Result<(), String>;
@@ -166,13 +175,22 @@ fn start_log(config: &Config) -> Outcome {
 async fn run_server(serve: Serve) -> Outcome {
     let is_demo = serve.demo;
     let has_data_dir = serve.settings.data_dir.is_some();
+    let has_database_url = serve.settings.database_url.is_some();
+    let same_settings = serve.settings.as_flags();
     let mut config = serve.settings.load(serve.listen)?;
     start_log(&config)?;
+    // A stop that comes as soon as we say that we listen must find somebody who hears it.
+    let stop = stop_signal()?;
     // Dropped, and with it the folder removed, when the demo ends.
     let mut temporary = None;
     if is_demo {
         if !config.server.listen.ip().is_loopback() {
             return Err(format!("server.listen: the demo binds loopback only, not {}", config.server.listen));
+        }
+        if !config.database.url.is_empty() && !has_database_url {
+            return Err(
+                "database.url: the demo uses a database of its own; name another by --database-url".into()
+            );
         }
         if !has_data_dir {
             let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -184,13 +202,13 @@ async fn run_server(serve: Serve) -> Outcome {
     let listener =
         TcpListener::bind(listen).await.map_err(|error| format!("server.listen: {listen}: {error}"))?;
     let app = build(config, is_demo).await?;
-    say_what_to_do_first(&app).await?;
+    say_what_to_do_first(&app, &same_settings).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     if is_demo {
         print(&demo::introduction(address))?;
     }
     print(&format!("listening on http://{address}\n"))?;
-    let result = yuyue::serve::run(app, listener, stop_signal()).await;
+    let result = yuyue::serve::run(app, listener, stop).await;
     drop(temporary);
     result
 }
@@ -205,13 +223,13 @@ async fn build(mut config: Config, is_demo: bool) -> Result<App, String> {
     };
     let app = App::build(Setup { mode, config, clock, ids: Ids::default(), demo }).await?;
     if is_demo {
-        demo::seed(&app).await.map_err(|error| error.cause.unwrap_or_default())?;
+        demo::seed(&app).await?;
     }
     Ok(app)
 }
 
 /// What a new operator would otherwise have to find out.
-async fn say_what_to_do_first(app: &App) -> Outcome {
+async fn say_what_to_do_first(app: &App, same_settings: &str) -> Outcome {
     if app.sms.is_none() {
         tracing::warn!("sms.access_key_id is not set: login codes cannot be sent");
     }
@@ -219,21 +237,23 @@ async fn say_what_to_do_first(app: &App) -> Outcome {
     if !has_staff.map_err(|error| error.cause.unwrap_or_default())? {
         tracing::warn!(
             "there is no staff account yet; make the first administrator with: \
-             echo PASSWORD | yuyue staff add --username NAME --role admin --password-stdin --data-dir {}",
-            app.config.data_dir.display()
+             yuyue staff add --username NAME --role admin --password-stdin{same_settings}"
         );
     }
     Ok(())
 }
 
-/// SIGTERM or Ctrl-C.
-async fn stop_signal() {
+/// Resolves on SIGTERM or Ctrl-C; both are heard from the moment this returns.
+fn stop_signal() -> Result<impl Future<Output = ()>, String> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    let hear = |kind| signal(kind).map_err(|error| format!("signals cannot be heard: {error}"));
+    let (mut terminate, mut interrupt) = (hear(SignalKind::terminate())?, hear(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 async fn migrate(config: Config) -> Outcome {
@@ -270,10 +290,7 @@ async fn add_staff(config: Config, username: String, role: Role) -> Outcome {
 
 async fn add_device(config: Config, name: String, kind: DeviceKind) -> Outcome {
     let app = tool(config).await?;
-    let (key, at) = (app.ids.token(), app.clock.now().at);
-    let hash = fingerprint(&key);
-    let added =
-        app.db.write("device.add", move |tx| staff::store::insert_device(tx, &name, kind, &hash, at)).await;
-    let id = added.map_err(|error| error.cause.unwrap_or_default())?;
+    let added = staff::add_device(&app, name, kind).await;
+    let (id, key) = added.map_err(|error| error.cause.unwrap_or_else(|| error.message.en.into_owned()))?;
     print(&format!("added device {id}; its key, shown only now:\n{key}\n"))
 }

@@ -40,6 +40,9 @@ pub struct Server {
     #[serde(deserialize_with = "public_url")]
     pub public_url: String,
     pub trusted_proxies: Vec<IpAddr>,
+    pub max_connections: usize,
+    pub failed_logins_per_address: u32,
+    #[serde(deserialize_with = "origins")]
     pub cors_origins: Vec<String>,
     #[serde(deserialize_with = "duration")]
     pub request_timeout: Duration,
@@ -251,7 +254,23 @@ impl Config {
         if let Some(url) = &flags.database_url {
             layers = layers.merge(Serialized::default("database.url", url));
         }
-        layers.extract().map_err(|error| explain(&error))
+        let config: Self = layers.extract().map_err(|error| explain(&error))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses what is well-formed but can never work.
+    fn check(&self) -> Result<(), String> {
+        let at_least_one = [
+            ("server.max_connections", self.server.max_connections),
+            ("database.connections", self.database.connections),
+            ("database.queue", self.database.queue),
+            ("slots.max_upcoming", usize::try_from(self.slots.max_upcoming).unwrap_or(usize::MAX)),
+        ];
+        match at_least_one.into_iter().find(|(_, value)| *value == 0) {
+            Some((setting, _)) => Err(format!("{setting}: expected a number above 0")),
+            None => Ok(()),
+        }
     }
 
     /// The defaults alone, as the demo and the tests start from.
@@ -289,18 +308,45 @@ fn explain(error: &figment::Error) -> String {
     error.clone().into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A secret of digits only is still text, though the environment makes it a number.
+/// A text of digits only is still text, though the environment makes it a number.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Scalar {
-        Text(String),
-        Integer(i64),
+    struct Text;
+
+    impl serde::de::Visitor<'_> for Text {
+        type Value = String;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("text")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+
+        fn visit_i64<E>(self, integer: i64) -> Result<String, E> {
+            Ok(integer.to_string())
+        }
+
+        fn visit_u64<E>(self, integer: u64) -> Result<String, E> {
+            Ok(integer.to_string())
+        }
     }
-    Ok(match Scalar::deserialize(deserializer)? {
-        Scalar::Text(text) => text,
-        Scalar::Integer(integer) => integer.to_string(),
-    })
+
+    deserializer.deserialize_any(Text)
+}
+
+fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let origins = Vec::<String>::deserialize(deserializer)?;
+    for origin in &origins {
+        let is_origin =
+            url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+        if !is_origin {
+            let reason =
+                format!("\"{origin}\" is not an origin such as https://book.example.com (no path, no slash)");
+            return Err(serde::de::Error::custom(reason));
+        }
+    }
+    Ok(origins)
 }
 
 fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<jiff::tz::TimeZone, D::Error> {
@@ -367,6 +413,10 @@ mod tests {
         assert!(wrong.contains("slots.max_upcoming"), "{wrong}");
         let zone = broken("timezone = \"Mars/Olympus\"");
         assert!(zone.contains("timezone") && zone.contains("Mars/Olympus"), "{zone}");
+        let origin = broken("[server]\ncors_origins = [\"https://book.example.com/\"]");
+        assert!(origin.contains("server.cors_origins"), "{origin}");
+        let secret = broken("[sms]\naccess_key_secret = true");
+        assert!(secret.contains("sms.access_key_secret") && secret.contains("expected text"), "{secret}");
         let duration = broken("[server]\nrequest_timeout = \"soon\"");
         assert!(duration.contains("server.request_timeout"), "{duration}");
     }

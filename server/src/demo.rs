@@ -59,6 +59,7 @@ impl Demo {
         config.sms.login_template = LOGIN_TEMPLATE.into();
         config.sms.voice_template = VOICE_TEMPLATE.into();
         config.members.codes_per_address_per_hour = 0;
+        config.server.failed_logins_per_address = 0;
         config.slots.sign_in = SignIn::Any;
         let (koala, cloud, official) = neighbours(config, clock).await?;
         Ok(Self {
@@ -127,12 +128,26 @@ fn templates() -> Templates {
     }
 }
 
-/// Writes the demo's data, unless the database has staff already.
+const PASSWORD: &str = "demo-admin";
+
+/// Writes the demo's data, unless the database has it already.
 ///
 /// # Errors
-/// When the database refuses.
-pub async fn seed(app: &App) -> Result<(), Error> {
-    let hash = passwords::hash(app, "demo-admin".into()).await?;
+/// When the database refuses; and when it has staff but not the demo's, because then it is somebody's
+/// real one, which must not be opened to everybody.
+pub async fn seed(app: &App) -> Result<(), String> {
+    let cause = |error: Error| error.cause.unwrap_or_default();
+    write_data(app).await.map_err(cause)?;
+    let admin = app.db.point("demo.admin", |tx| staff::store::login_of(tx, "admin")).await.map_err(cause)?;
+    let is_ours = match admin {
+        Some(admin) => passwords::verify(app, PASSWORD.into(), admin.password_hash).await.map_err(cause)?,
+        None => false,
+    };
+    if is_ours { Ok(()) } else { Err("this database is not a demo's: choose another --data-dir".into()) }
+}
+
+async fn write_data(app: &App) -> Result<(), Error> {
+    let hash = passwords::hash(app, PASSWORD.into()).await?;
     let at = app.clock.now().at;
     app.db
         .write("demo.seed", move |tx| {

@@ -89,16 +89,25 @@ impl Secrets {
     }
 }
 
+/// Made whole under another name first: a crash, or another node starting, must not find half a key.
 fn read_or_create(file: &Path, ids: &Ids) -> std::io::Result<String> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
-        Ok(mut created) => {
-            let key = ids.token();
-            created.write_all(key.as_bytes())?;
-            created.sync_all()?;
-            Ok(key)
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::read_to_string(file),
-        Err(error) => Err(error),
+    match fs::read_to_string(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        read => return read,
+    }
+    let draft = file.with_extension(ids.uuid().to_string());
+    let mut created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    created.write_all(ids.token().as_bytes())?;
+    created.sync_all()?;
+    let linked = fs::hard_link(&draft, file);
+    fs::remove_file(&draft)?;
+    if let Some(folder) = file.parent() {
+        fs::File::open(folder)?.sync_all()?;
+    }
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        // Ours, or the one that was quicker.
+        _ => fs::read_to_string(file),
     }
 }
 

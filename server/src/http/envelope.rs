@@ -6,7 +6,7 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -176,6 +176,10 @@ pub async fn apply(product: Product, request: Request, next: Next) -> Response {
     if let Some(error) = response.extensions_mut().remove::<Error>() {
         return product.failure(response, &error, english, id);
     }
+    // Routes that are not ours (the viewer's) say so without a body.
+    if product == Product::Own && response.status() == StatusCode::NOT_FOUND {
+        return product.failure(response, &Error::unknown_path(), english, id);
+    }
     response
 }
 
@@ -188,6 +192,7 @@ impl Product {
     fn success(self, mut response: Response, reply: Reply, id: RequestId) -> Response {
         let id = reply.request_id.unwrap_or(id);
         if reply.request_id.is_some() {
+            tracing::debug!(first_request_id = %id, "a repeat gets the first reply");
             response.headers_mut().insert("x-request-id", id.header());
         }
         let reads_body = matches!(self, Self::Slots | Self::Visitors);
@@ -221,6 +226,15 @@ impl Product {
             Self::Own => (status, problem(error, message, status), "application/problem+json"),
         };
         *response.status_mut() = status;
+        match error.kind {
+            Kind::Unauthenticated => {
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Kind::UpgradeRequired => {
+                response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+            }
+            _ => {}
+        }
         if let Some(seconds) = error.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

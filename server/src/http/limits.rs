@@ -65,8 +65,15 @@ pub fn clear(tx: &mut Tx<'_>, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Failed logins within [`FAILURE_WINDOW`] after which an address is shut out.
-const FAILURES: u32 = 100;
+/// Starts everything whose name begins with `prefix` again from nothing.
+///
+/// # Errors
+/// When the database refuses.
+pub fn clear_all(tx: &mut Tx<'_>, prefix: &str) -> Result<(), Error> {
+    tx.execute(sql!("DELETE FROM rate WHERE substr(name, 1, length($1)) = $1"), params![prefix])?;
+    Ok(())
+}
+
 const FAILURE_WINDOW: Millis = 15 * MINUTE;
 
 /// Stops guessing one secret at many accounts by the address it comes from; `name` is the address
@@ -76,7 +83,8 @@ const FAILURE_WINDOW: Millis = 15 * MINUTE;
 /// 429 after too many calls of [`count_failure`].
 pub async fn refuse_after_failures(app: &App, name: String, at: Millis) -> Result<(), Error> {
     let failures = app.db.point("limits.failures", move |tx| so_far(tx, &name, at)).await?;
-    match failures.filter(|failures| failures.count >= FAILURES) {
+    let most = app.config.server.failed_logins_per_address;
+    match failures.filter(|failures| most > 0 && failures.count >= most) {
         Some(failures) => Err(Error::too_many_requests(failures.retry_after(at))),
         None => Ok(()),
     }

@@ -71,9 +71,15 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
     let limit = app.config.server.request_timeout;
     match tokio::time::timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
         Ok(Ok(response)) => response,
-        Ok(Err(_)) => Error::internal("a handler panicked").into_response(),
+        Ok(Err(panic)) => Error::internal(format!("panic: {}", words(panic.as_ref()))).into_response(),
         Err(_) => Error::unavailable(format!("no reply within {}", seconds(limit))).into_response(),
     }
+}
+
+/// What a panic said.
+fn words(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
 }
 
 fn seconds(duration: Duration) -> String {

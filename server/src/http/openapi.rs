@@ -4,9 +4,12 @@ use axum::Json;
 use axum::Router;
 use utoipa::OpenApi as _;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder, schema::Schema};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, Required, ResponseBuilder, schema::Schema};
 
 use crate::app::App;
 use crate::http::envelope::{MembersError, Problem, SlotsReply, VisitorsAnswer};
@@ -26,6 +29,7 @@ use crate::http::router::{self, ALIASES};
         (name = "visitors", description = "Company visitors: bindings, applications, sign-in, gates (访客预约)"),
         (name = "login", description = "Proving who one is to WeChat (微信网页授权)"),
         (name = "staff", description = "The staff API (管理接口)"),
+        (name = "operation", description = "For operators (运维)"),
         (name = "demo", description = "The demo's simulators (演示)"),
     ),
     components(schemas(SlotsReply<Option<bool>>, VisitorsAnswer, MembersError, Problem)),
@@ -69,8 +73,35 @@ pub fn complete(api: &mut OpenApi) {
             let response =
                 ResponseBuilder::new().description("What went wrong").content(media, content).build();
             operation.responses.responses.insert("default".to_owned(), response.into());
+            if tag == "slots" {
+                operation.security = Some(any_credential());
+            }
+            if operation.responses.responses.contains_key("201") || CREATING.contains(&path.as_str()) {
+                operation.parameters.get_or_insert_default().push(idempotency_key().into());
+            }
         }
     }
+}
+
+/// Endpoints that create something, in products that answer 200 all the same.
+const CREATING: [&str; 2] = ["/v1/make-appointment", "/v1/login/sms_code"];
+
+/// None as documented; any of these with access enforced.
+fn any_credential() -> Vec<SecurityRequirement> {
+    let schemes = ["member", "device", "staff", "console"];
+    let named = schemes.map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new()));
+    std::iter::once(SecurityRequirement::default()).chain(named).collect()
+}
+
+fn idempotency_key() -> Parameter {
+    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(128));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("A repeat with the same key and body gets the first reply again, for 24 hours"))
+        .schema(Some(text))
+        .build()
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {

@@ -2,13 +2,13 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::CorsLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -123,30 +123,30 @@ fn demo() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(demo::messages)).routes(routes!(demo::faults))
 }
 
-fn operation() -> Router<App> {
-    Router::new()
-        .route("/healthz", get(health))
-        .route("/readyz", get(readiness))
-        .route("/metrics", get(metrics))
-        .route("/openapi.json", get(openapi::document))
+fn operation() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(health)).routes(routes!(readiness)).routes(routes!(metrics))
 }
 
-fn products() -> [(Product, OpenApiRouter<App>); 6] {
-    [
+fn products(is_demo: bool) -> Vec<(Product, OpenApiRouter<App>)> {
+    let mut products = vec![
         (Product::Slots, slots()),
         (Product::Members, members()),
         (Product::Visitors, visitors()),
         (Product::Own, visitors_own()),
         (Product::Own, staff()),
-        (Product::Own, demo()),
-    ]
+    ];
+    if is_demo {
+        products.push((Product::Own, demo()));
+    }
+    products
 }
 
 /// The documentation of every route.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut api = openapi::base();
-    for (_, routes) in products() {
+    api.merge(operation().into_openapi());
+    for (_, routes) in products(true) {
         api.merge(routes.into_openapi());
     }
     openapi::complete(&mut api);
@@ -163,9 +163,10 @@ fn enveloped(app: &App, product: Product, routes: Router<App>) -> Router<App> {
 
 /// The whole service.
 pub fn build(app: &App) -> Router {
-    let rest = operation().fallback(|| async { Error::unknown_path() });
-    let mut router = enveloped(app, Product::Own, rest).merge(openapi::viewer());
-    for (product, routes) in products() {
+    let rest = Router::from(operation()).route("/openapi.json", get(openapi::document));
+    let rest = rest.fallback(|| async { Error::unknown_path() });
+    let mut router = enveloped(app, Product::Own, rest.merge(openapi::viewer()));
+    for (product, routes) in products(app.demo.is_some()) {
         router = router.merge(enveloped(app, product, routes.into()));
     }
     let compression = CompressionLayer::new()
@@ -196,24 +197,34 @@ fn cors(origins: &[String]) -> CorsLayer {
     let origins = origins.iter().filter_map(|origin| origin.parse().ok()).collect::<Vec<HeaderValue>>();
     CorsLayer::new()
         .allow_origin(origins)
-        .allow_methods(Any)
-        .allow_headers(Any)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        // By name: browsers do not take `*` to include Authorization.
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::ACCEPT_LANGUAGE,
+            HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("x-device-key"),
+        ])
         .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
 }
 
 /// The process is up.
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = String)))]
 async fn health() -> &'static str {
     "ok"
 }
 
 /// The database answers.
+#[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, body = String)))]
 async fn readiness(State(app): State<App>) -> Result<Response, Error> {
     let ping = yuyue_db::sql!("SELECT last FROM event_counter WHERE id = 1");
     app.db.point("readyz", move |tx| Ok::<_, Error>(tx.query_one(ping, &[], |_| Ok(()))?)).await?;
     Ok("ready".into_response())
 }
 
-/// Prometheus text.
+/// Metrics as Prometheus reads them.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String)))]
 async fn metrics(State(app): State<App>) -> String {
     app.metrics.run_upkeep();
     app.metrics.render()

@@ -64,6 +64,8 @@ pub const CODE_DAY: Millis = DAY;
 pub const CODE_ADDRESS_WINDOW: Millis = HOUR;
 
 pub const PASSWORD_LEAST: usize = 6;
+/// Wrong passwords within 15 minutes that lock an account.
+pub const PASSWORD_TRIES: u32 = 10;
 
 /// The clients of the document (client_id).
 pub const CLIENTS: [i64; 8] = [13, 23, 31, 32, 41, 42, 44, 53];

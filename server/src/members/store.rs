@@ -163,6 +163,12 @@ pub fn lock_account(tx: &mut Tx<'_>, id: i64) -> Result<()> {
     tx.execute(sql!("UPDATE account SET mobile = mobile WHERE id = $1"), params![id]).map(drop)
 }
 
+/// Locks an account's row if its password is still the one whose hash is given.
+pub fn lock_account_with_password(tx: &mut Tx<'_>, id: i64, hash: Option<&str>) -> Result<bool> {
+    let lock = sql!("UPDATE account SET mobile = mobile WHERE id = $1 AND password_hash = $2");
+    Ok(tx.execute(lock, params![id, hash])? == 1)
+}
+
 /// Binds `openid`; false when another account has it.
 pub fn bind_openid(tx: &mut Tx<'_>, id: i64, openid: &str) -> Result<bool> {
     // A unique index alone would end the transaction of the slower of two callers.

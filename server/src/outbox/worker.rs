@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::task::{JoinError, JoinSet};
 use yuyue_db::{Row, params, pick, sql};
 
 use crate::app::App;
@@ -10,9 +11,14 @@ use crate::clock::{HOUR, MINUTE, Millis, SECOND};
 use crate::error::Error;
 use crate::outbox::CHANNEL;
 
-/// A worker that has not finished by then is taken for dead; longer than any adapter's time-outs.
+/// A worker that has not finished by then is taken for dead.
 const LEASE: Millis = 2 * MINUTE;
-const CLAIM: i64 = 16;
+/// A job that takes longer is tried again later, well before somebody else may claim it.
+const PATIENCE: Duration = Duration::from_secs(100);
+/// Jobs that one node does side by side.
+const AT_ONCE: usize = 16;
+/// The net under a poke that was lost.
+const POLL: Duration = Duration::from_secs(1);
 /// The waits after each failed attempt; the last one repeats.
 const BACK_OFF: [Millis; 7] = [5 * SECOND, 15 * SECOND, MINUTE, 3 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR];
 
@@ -63,43 +69,69 @@ impl From<Error> for Failed {
     }
 }
 
-/// Works until the server stops: at once when poked by a commit, else every second.
+/// Works until the server stops: at once when poked by a commit, else every second. A slow job
+/// holds up nobody but itself; what has begun is finished.
 pub async fn run(app: App) {
     let mut wakes = app.db.subscribe(CHANNEL);
-    loop {
-        match work(&app).await {
-            Ok(0) => {}
-            Ok(_) => continue,
-            Err(error) => tracing::warn!(cause = error.cause, "the outbox could not be read; trying again"),
+    let mut stopping = app.stopping.subscribe();
+    let mut running = JoinSet::new();
+    while !*stopping.borrow() {
+        let free = AT_ONCE - running.len();
+        let claimed = if free == 0 { Ok(Vec::new()) } else { claim(&app, free).await };
+        let claimed = claimed.unwrap_or_else(|error| {
+            tracing::warn!(cause = error.cause, "the outbox could not be read; trying again");
+            Vec::new()
+        });
+        let may_be_more = claimed.len() == free && free > 0;
+        for job in claimed {
+            let app = app.clone();
+            running.spawn(async move { run_one(&app, job).await });
         }
-        let _ = tokio::time::timeout(Duration::from_secs(1), wakes.changed()).await;
+        if may_be_more {
+            continue;
+        }
+        tokio::select! {
+            Some(ended) = running.join_next() => report(ended),
+            _ = wakes.changed() => {}
+            _ = stopping.changed() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+    while let Some(ended) = running.join_next().await {
+        report(ended);
     }
 }
 
-/// Claims what is due, runs it side by side, and gives how many rows there were.
+/// Does all that is due now and gives how much it was: how tests make the later happen.
 ///
 /// # Errors
 /// When the database refuses; claimed rows come back when their lease ends.
 pub async fn work(app: &App) -> Result<usize, Error> {
-    let claimed = claim(app).await?;
+    let claimed = claim(app, AT_ONCE).await?;
     let count = claimed.len();
-    let running = claimed.into_iter().map(|job| {
+    let mut running = JoinSet::new();
+    for job in claimed {
         let app = app.clone();
-        tokio::spawn(async move { run_one(&app, job).await })
-    });
-    for task in running.collect::<Vec<_>>() {
-        match task.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(cause = error.cause, "the end of a job could not be recorded"),
-            Err(panic) => tracing::error!(%panic, "a job panicked; it comes back when its lease ends"),
-        }
+        running.spawn(async move { run_one(&app, job).await });
+    }
+    while let Some(ended) = running.join_next().await {
+        report(ended);
     }
     Ok(count)
 }
 
-async fn claim(app: &App) -> Result<Vec<Job>, Error> {
+fn report(ended: Result<Result<(), Error>, JoinError>) {
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(cause = error.cause, "the end of a job could not be recorded"),
+        Err(panic) => tracing::error!(%panic, "a job panicked; it comes back when its lease ends"),
+    }
+}
+
+async fn claim(app: &App, most: usize) -> Result<Vec<Job>, Error> {
     // Asking costs nothing; only a claim has to wait for the writer.
     let (at, lease) = (app.clock.now().at, app.ids.uuid().to_string());
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
     let any =
         sql!("SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at, id LIMIT 1");
     let due =
@@ -119,14 +151,16 @@ async fn claim(app: &App) -> Result<Vec<Job>, Error> {
     );
     app.db
         .write("outbox.claim", move |tx| {
-            let values = params![&lease, at + LEASE, at, CLAIM];
+            let values = params![&lease, at + LEASE, at, most];
             Ok::<_, Error>(tx.query(update, values, |row| job(row, &lease))?)
         })
         .await
 }
 
 async fn run_one(app: &App, job: Job) -> Result<(), Error> {
-    let result = crate::jobs::run(app, &job).await;
+    let result = tokio::time::timeout(PATIENCE, crate::jobs::run(app, &job)).await;
+    let result = result
+        .unwrap_or_else(|_| Err(Failed::Retry { reason: "took longer than 100 s".into(), after: None }));
     let at = app.clock.now().at;
     match result {
         Ok(Done::Finished) => finish(app, job, "sent", String::new(), at).await,

@@ -20,18 +20,22 @@ use crate::http::{idempotency, limits};
 use crate::ids::fingerprint;
 use crate::locks;
 use crate::staff::store::{self, Account, Keyed};
-use crate::staff::{DeviceKind, Role, StaffMember, audit, guesses_at, hash_password, username_taken};
+use crate::staff::{DeviceKind, Role, audit, guesses_at, hash_password};
 
 type Outcome = Result<Reply, Error>;
 
 /// A staff account.
 #[derive(Serialize, ToSchema)]
 pub struct StaffItem {
+    /// Id of the account.
     id: i64,
+    /// What they log in with.
     username: String,
+    /// What they may do.
     role: Role,
+    /// Whether the account can be used.
     active: bool,
-    /// `YYYY-MM-DD HH:MM:SS`
+    /// When it was added, `YYYY-MM-DD HH:MM:SS`.
     created_at: String,
 }
 
@@ -59,9 +63,11 @@ pub async fn list_staff(State(app): State<App>, _: Auditor, Query(page): Query<P
 
 #[derive(Deserialize, ToSchema)]
 pub struct StaffRequest {
+    /// What they log in with; nobody else has it.
     username: Name,
     /// 8 to 128 characters.
     password: Password,
+    /// What they may do.
     role: Role,
 }
 
@@ -75,18 +81,30 @@ pub async fn add_staff(State(app): State<App>, Admin(staff): Admin, input: Input
     let (at, zone) = (now.at, now.zone().clone());
     let once = (input.once, staff.name(), &now);
     idempotency::write(&app, "staff.add", once, StatusCode::CREATED, move |tx| {
-        let id = store::insert_staff(tx, &username, &hash, role, at)?.ok_or_else(username_taken)?;
-        let account = Account { id, username: username.clone(), role, active: true, created_at: at };
-        record(tx, &staff, "staff.add", (None, &account, false), at)?;
+        let account = insert_account(tx, &staff.name(), (&username, &hash, role), at)?;
         Ok(StaffItem::new(account, &zone))
     })
     .await
 }
 
+/// Adds an account and records that `who` did.
+pub(super) fn insert_account(
+    tx: &mut Tx<'_>,
+    who: &str,
+    (username, hash, role): (&str, &str, Role),
+    at: Millis,
+) -> Result<Account, Error> {
+    let id = store::insert_staff(tx, username, hash, role, at)?
+        .ok_or_else(|| Error::conflict("用户名已存在", "this username is taken"))?;
+    let account = Account { id, username: username.to_owned(), role, active: true, created_at: at };
+    record(tx, who, "staff.add", (None, &account, false), at)?;
+    Ok(account)
+}
+
 /// Records how an account was and is; of a password only that there is a new one.
 fn record(
     tx: &mut Tx<'_>,
-    staff: &StaffMember,
+    who: &str,
     action: &str,
     (before, after, has_new_password): (Option<&Account>, &Account, bool),
     at: Millis,
@@ -97,15 +115,16 @@ fn record(
         after_json["password"] = "changed".into();
     }
     let target = format!("staff {}", after.id);
-    audit::record(tx, staff, action, &target, &before.map_or(Value::Null, shown), &after_json, at)
+    audit::record_by(tx, who, action, &target, &before.map_or(Value::Null, shown), &after_json, at)
 }
 
 /// What to change; what is not given stays.
 #[derive(Deserialize, ToSchema)]
 pub struct StaffChange {
+    /// What they may do from now on.
     #[serde(default, deserialize_with = "optional")]
     role: Option<Role>,
-    /// 8 to 128 characters.
+    /// A new password of 8 to 128 characters.
     #[serde(default)]
     password: Option<Password>,
     /// false: the account cannot be used any more.
@@ -153,9 +172,9 @@ pub async fn change_staff(
         store::end_sessions_of(tx, id)?;
         if hash.is_some() {
             // Whoever forgot the old password may try the new one at once.
-            limits::clear(tx, &guesses_at(&after.username))?;
+            limits::clear_all(tx, &guesses_at(&after.username))?;
         }
-        record(tx, &staff, "staff.change", (Some(&before), &after, hash.is_some()), at)?;
+        record(tx, &staff.name(), "staff.change", (Some(&before), &after, hash.is_some()), at)?;
         Ok(after)
     });
     Reply::ok(&StaffItem::new(changed.await?, app.clock.zone()))
@@ -168,10 +187,13 @@ fn administers(account: &Account) -> bool {
 /// An API key.
 #[derive(Serialize, ToSchema)]
 pub struct KeyItem {
+    /// Id of the key; not the key itself.
     id: i64,
+    /// What it is for, in the words of whoever added it.
     name: String,
+    /// What it may do.
     role: Role,
-    /// `YYYY-MM-DD HH:MM:SS`
+    /// When it was added, `YYYY-MM-DD HH:MM:SS`.
     created_at: String,
 }
 
@@ -185,10 +207,13 @@ impl KeyItem {
 /// A kiosk or gate (设备).
 #[derive(Serialize, ToSchema)]
 pub struct DeviceItem {
+    /// Id of the device (设备).
     id: i64,
+    /// What it is called, such as the door it stands at (名称).
     name: String,
+    /// What it is for (类型).
     kind: DeviceKind,
-    /// `YYYY-MM-DD HH:MM:SS`
+    /// When it was added, `YYYY-MM-DD HH:MM:SS`.
     created_at: String,
 }
 
@@ -204,7 +229,7 @@ impl DeviceItem {
 pub struct WithKey<T> {
     #[serde(flatten)]
     item: T,
-    /// Shown only this once.
+    /// The key, shown only this once.
     key: String,
 }
 
@@ -220,7 +245,9 @@ pub async fn list_api_keys(State(app): State<App>, _: Auditor, Query(page): Quer
 
 #[derive(Deserialize, ToSchema)]
 pub struct KeyRequest {
+    /// What the key is for.
     name: Name,
+    /// What it may do.
     role: Role,
 }
 
@@ -269,7 +296,9 @@ pub async fn list_devices(State(app): State<App>, _: Auditor, Query(page): Query
 
 #[derive(Deserialize, ToSchema)]
 pub struct DeviceRequest {
+    /// What to call it, such as the door it stands at (名称).
     name: Name,
+    /// What it is for (类型).
     kind: DeviceKind,
 }
 
@@ -281,13 +310,25 @@ pub async fn add_device(State(app): State<App>, Admin(staff): Admin, input: Inpu
     let (at, zone) = (now.at, now.zone().clone());
     let once = (input.once, staff.name(), &now);
     idempotency::write(&app, "staff.add_device", once, StatusCode::CREATED, move |tx| {
-        let id = store::insert_device(tx, &request.name, request.kind, &fingerprint(&key), at)?;
-        let added = Keyed { id, name: request.name.to_string(), what: request.kind, created_at: at };
-        let after = json!({ "name": added.name, "kind": added.what });
-        audit::record(tx, &staff, "device.add", &format!("device {id}"), &Value::Null, &after, at)?;
+        let device = (request.name.as_str(), request.kind, fingerprint(&key));
+        let added = insert_device(tx, &staff.name(), (device.0, device.1, &device.2), at)?;
         Ok(WithKey { item: DeviceItem::new(added, &zone), key: key.clone() })
     })
     .await
+}
+
+/// Adds a device and records that `who` did.
+pub(super) fn insert_device(
+    tx: &mut Tx<'_>,
+    who: &str,
+    (name, kind, key_hash): (&str, DeviceKind, &str),
+    at: Millis,
+) -> Result<Keyed<DeviceKind>, Error> {
+    let id = store::insert_device(tx, name, kind, key_hash, at)?;
+    let added = Keyed { id, name: name.to_owned(), what: kind, created_at: at };
+    let after = json!({ "name": added.name, "kind": added.what });
+    audit::record_by(tx, who, "device.add", &format!("device {id}"), &Value::Null, &after, at)?;
+    Ok(added)
 }
 
 /// Delete a device; its key stops working at once.

@@ -30,9 +30,25 @@ pub fn record(
     after: &Value,
     at: Millis,
 ) -> Result<(), Error> {
+    record_by(tx, &staff.name(), action, target, before, after, at)
+}
+
+/// As [`record`], for a change that no staff credential made: `who` says what did.
+///
+/// # Errors
+/// When the database refuses.
+pub fn record_by(
+    tx: &mut Tx<'_>,
+    who: &str,
+    action: &str,
+    target: &str,
+    before: &Value,
+    after: &Value,
+    at: Millis,
+) -> Result<(), Error> {
     let json = |value: &Value| (!value.is_null()).then(|| value.to_string());
-    let what = (staff.name(), json(before), json(after));
-    store::insert_audit(tx, (&what.0, action, target), what.1.as_deref(), what.2.as_deref(), at)
+    let (before, after) = (json(before), json(after));
+    store::insert_audit(tx, (who, action, target), before.as_deref(), after.as_deref(), at)
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -55,19 +71,20 @@ pub struct AuditQuery {
 /// A change that was made.
 #[derive(Serialize, ToSchema)]
 pub struct AuditItem {
+    /// Id of the entry.
     id: i64,
-    /// `YYYY-MM-DD HH:MM:SS`
+    /// When, `YYYY-MM-DD HH:MM:SS`.
     at: String,
-    /// `staff admin`, or `api key 3 (reports)`.
+    /// `staff admin`, `api key 3 (reports)`, or `cli` for the command line.
     who: String,
-    /// Such as `appointment.cancel`.
+    /// What was done, such as `appointment.cancel`.
     action: String,
-    /// Such as `appointment 12`.
+    /// To what, such as `appointment 12`.
     target: String,
-    /// null for what was added.
+    /// How it was; null for what was added.
     #[schema(value_type = Option<Object>)]
     before: Option<Value>,
-    /// null for what was deleted.
+    /// How it is; null for what was deleted.
     #[schema(value_type = Option<Object>)]
     after: Option<Value>,
 }

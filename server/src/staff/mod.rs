@@ -8,11 +8,16 @@ pub mod messages;
 pub mod session;
 pub mod store;
 
+use std::net::IpAddr;
+
+use yuyue_db::Tx;
+
 use crate::app::App;
 use crate::error::Error;
 use crate::http::choice::{Choice, choice_field};
+use crate::http::fields::{Field as _, Name, Scalar};
 use crate::ids::fingerprint;
-use crate::passwords;
+use crate::passwords::{self, GuessLimit};
 
 pub use audit::record as record_change;
 pub use store::clean_up;
@@ -104,6 +109,7 @@ pub struct Device {
     pub id: i64,
     pub name: String,
     pub kind: DeviceKind,
+    pub key_hash: String,
 }
 
 /// Whose session or API key `token` is, while it is valid.
@@ -111,7 +117,15 @@ pub struct Device {
 /// # Errors
 /// When the database refuses.
 pub async fn staff_of_token(app: &App, token: &str) -> Result<Option<StaffMember>, Error> {
-    let (token_hash, at) = (fingerprint(token), app.clock.now().at);
+    staff_of_hash(app, fingerprint(token)).await
+}
+
+/// As [`staff_of_token`], by what is kept of the token.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn staff_of_hash(app: &App, token_hash: String) -> Result<Option<StaffMember>, Error> {
+    let at = app.clock.now().at;
     app.db.point("staff.token", move |tx| store::staff_of_token(tx, &token_hash, at)).await
 }
 
@@ -120,7 +134,14 @@ pub async fn staff_of_token(app: &App, token: &str) -> Result<Option<StaffMember
 /// # Errors
 /// When the database refuses.
 pub async fn device_of_key(app: &App, key: &str) -> Result<Option<Device>, Error> {
-    let key_hash = fingerprint(key);
+    device_of_hash(app, fingerprint(key)).await
+}
+
+/// As [`device_of_key`], by what is kept of the key.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn device_of_hash(app: &App, key_hash: String) -> Result<Option<Device>, Error> {
     app.db.point("staff.device", move |tx| store::device_of_key(tx, &key_hash)).await
 }
 
@@ -139,23 +160,56 @@ pub(crate) async fn hash_password(app: &App, password: String) -> Result<String,
     passwords::hash(app, password).await
 }
 
-/// Adds a staff account.
+/// Who the audit log says it was when the command line makes a change.
+const CLI: &str = "cli";
+
+/// Adds a staff account from the command line; gives its id.
 ///
 /// # Errors
 /// When the name or password is not acceptable, or the name is taken.
 pub async fn add(app: &App, username: String, password: String, role: Role) -> Result<i64, Error> {
+    let username = name("username", username)?;
     let hash = hash_password(app, password).await?;
     let at = app.clock.now().at;
-    let added =
-        app.db.write("staff.add", move |tx| store::insert_staff(tx, &username, &hash, role, at)).await?;
-    added.ok_or_else(username_taken)
+    let insert = move |tx: &mut Tx<'_>| accounts::insert_account(tx, CLI, (&username, &hash, role), at);
+    Ok(app.db.write("staff.add", insert).await?.id)
 }
 
-fn username_taken() -> Error {
-    Error::conflict("用户名已存在", "this username is taken")
+/// Adds a device from the command line; gives its id and its key, which is kept hashed only.
+///
+/// # Errors
+/// When the name is not acceptable.
+pub async fn add_device(app: &App, device: String, kind: DeviceKind) -> Result<(i64, String), Error> {
+    let device = name("name", device)?;
+    let (key, at) = (app.ids.token(), app.clock.now().at);
+    let hash = fingerprint(&key);
+    let insert = move |tx: &mut Tx<'_>| accounts::insert_device(tx, CLI, (&device, kind, &hash), at);
+    Ok((app.db.write("staff.add_device", insert).await?.id, key))
 }
 
-/// Names the wrong passwords for a username, whether or not it exists.
+/// A name from the command line, under the rules of the API.
+fn name(field: &str, text: String) -> Result<Name, Error> {
+    Name::parse(Scalar::Text(text)).map_err(|expected| Error::invalid(field, &expected.zh, &expected.en))
+}
+
+/// Wrong passwords within 15 minutes after which a username is locked for the address they came from:
+/// a stranger's guesses must not lock out the person whose name it is.
+const GUESSES_FROM_ADDRESS: u32 = 10;
+/// The same from everywhere, against guessing from many addresses.
+const GUESSES_FROM_EVERYWHERE: u32 = 100;
+
+/// Begins the names of all counts of wrong passwords for a username, whether or not it exists. No
+/// username holds a line break, so it begins those of no other.
 fn guesses_at(username: &str) -> String {
-    format!("staff login {username}")
+    format!("staff login {username}\n")
+}
+
+/// What a wrong password for `username` from `address` counts towards.
+fn guess_limits(username: &str, address: IpAddr) -> Vec<GuessLimit> {
+    let everywhere = guesses_at(username);
+    let here = format!("{everywhere}{address}");
+    vec![
+        GuessLimit { name: here, most: GUESSES_FROM_ADDRESS },
+        GuessLimit { name: everywhere, most: GUESSES_FROM_EVERYWHERE },
+    ]
 }

@@ -18,14 +18,16 @@ use crate::http::fields::{Name, Password};
 use crate::http::limits::{self, ClientAddress};
 use crate::ids::fingerprint;
 use crate::passwords::{self, Guess};
-use crate::staff::{Credential, Role, StaffMember, audit, guesses_at, store};
+use crate::staff::{Credential, Role, StaffMember, audit, guess_limits, store};
 
 /// A reply that sets the console's cookie.
 type WithCookie = Result<([(HeaderName, String); 1], Reply), Error>;
 
 #[derive(Deserialize, ToSchema)]
 pub struct StaffLogin {
+    /// Of the staff account.
     username: Name,
+    /// Of the staff account.
     password: Password,
 }
 
@@ -35,7 +37,9 @@ pub struct StaffSession {
     token: String,
     /// Seconds until the session ends.
     expires_in: i64,
+    /// Who logged in.
     username: String,
+    /// What they may do.
     role: Role,
 }
 
@@ -59,7 +63,7 @@ pub async fn start_session(
     let login = app.db.point("staff.login", move |tx| store::login_of(tx, &wanted)).await?;
     let hash = login.as_ref().map(|login| login.password_hash.clone());
     let password = input.value.password.reveal().to_owned();
-    let guess = passwords::guess(&app, &guesses_at(&username), password, hash, at).await?;
+    let guess = passwords::guess(&app, guess_limits(&username, address.0), password, hash, at).await?;
     let login = match (guess, login) {
         (Guess::Right, Some(login)) if login.active => login,
         (Guess::Locked { retry_after }, _) => {
@@ -150,6 +154,7 @@ pub async fn end_session(State(app): State<App>, Auditor(staff): Auditor) -> Wit
 pub struct StaffIdentity {
     /// The username, or the name of an API key.
     username: String,
+    /// What they may do.
     role: Role,
 }
 

@@ -39,11 +39,15 @@ pub fn staff_of_token(tx: &mut Tx<'_>, token_hash: &str, at: Millis) -> Result<O
 
 pub fn device_of_key(tx: &mut Tx<'_>, key_hash: &str) -> Result<Option<Device>> {
     let find = sql!("SELECT id, name, kind FROM device WHERE key_hash = $1");
-    Ok(tx.query_opt(find, params![key_hash], device)?)
-}
-
-fn device(row: &Row<'_>) -> yuyue_db::Result<Device> {
-    Ok(Device { id: row.get("id")?, name: row.get("name")?, kind: word(row, "kind", DeviceKind::parse)? })
+    let device = tx.query_opt(find, params![key_hash], |row| {
+        Ok(Device {
+            id: row.get("id")?,
+            name: row.get("name")?,
+            kind: word(row, "kind", DeviceKind::parse)?,
+            key_hash: key_hash.to_owned(),
+        })
+    });
+    Ok(device?)
 }
 
 /// Adds a member of staff; `None` when the username is taken.

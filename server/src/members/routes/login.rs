@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use utoipa::ToSchema;
 
-use super::{Empty, Outcome, expect_password, required};
+use super::{Empty, Outcome, expect_password, guesses_at, required};
 use crate::app::{App, Mode};
 use crate::clock::{Now, SECOND};
 use crate::error::Error;
@@ -129,6 +129,8 @@ async fn log_in_by_code(app: &App, request: LoginRequest, now: &Now) -> Result<T
             if let Some((is_weak, hash)) = &hashed {
                 store::set_password(tx, id, hash, *is_weak)?;
                 store::delete_other_tokens(tx, id, "")?;
+                // Whoever locked himself out and proved to own the mobile may try the new one at once.
+                limits::clear(tx, &guesses_at(id))?;
             }
             let (nickname, avatar, gender) = &profile;
             store::fill_profile(tx, id, nickname, avatar, *gender)?;
@@ -179,7 +181,18 @@ async fn log_in_by_password(app: &App, request: LoginRequest, now: &Now) -> Resu
         app.db.point("members.account", move |tx| Ok::<_, Error>(store::account_by_mobile(tx, &mobile)?));
     let account = account.await?.ok_or(&rules::ACCOUNT_NOT_FOUND)?;
     expect_password(app, &account, password, now).await?;
-    issue_token(app, account.id, request.client_id.0, now).await
+    let (token, at, client) = (NewToken::new(app, now), now.at, request.client_id.0);
+    let row = token.clone();
+    app.db
+        .write("members.log_in_by_password", move |tx| {
+            // The password may have been changed while this one was verified, and its tokens ended.
+            if !store::lock_account_with_password(tx, account.id, account.password_hash.as_deref())? {
+                return Err(Error::from(&rules::PASSWORD_INCORRECT));
+            }
+            row.insert(tx, account.id, client, at)
+        })
+        .await?;
+    Ok(token.reply())
 }
 
 async fn log_in_by_openid(app: &App, request: LoginRequest, now: &Now) -> Result<Token, Error> {
@@ -188,7 +201,10 @@ async fn log_in_by_openid(app: &App, request: LoginRequest, now: &Now) -> Result
     let account =
         app.db.point("members.openid", move |tx| Ok::<_, Error>(store::account_by_openid(tx, &openid)?));
     let account = account.await?.ok_or(&rules::ACCOUNT_NOT_FOUND)?;
-    issue_token(app, account.id, request.client_id.0, now).await
+    let (token, at, client) = (NewToken::new(app, now), now.at, request.client_id.0);
+    let row = token.clone();
+    app.db.write("members.log_in_by_openid", move |tx| row.insert(tx, account.id, client, at)).await?;
+    Ok(token.reply())
 }
 
 /// A token that has been made but not stored.
@@ -212,13 +228,6 @@ impl NewToken {
     fn reply(self) -> Token {
         Token { access_token: self.text, expires_in: self.lifetime / SECOND }
     }
-}
-
-async fn issue_token(app: &App, account_id: i64, client: i64, now: &Now) -> Result<Token, Error> {
-    let (token, at) = (NewToken::new(app, now), now.at);
-    let row = token.clone();
-    app.db.write("members.issue_token", move |tx| row.insert(tx, account_id, client, at)).await?;
-    Ok(token.reply())
 }
 
 /// Log out (注销): ends the token that is presented.

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::http::envelope::Reply;
 use crate::members::rules;
 use crate::members::store::Account;
-use crate::passwords::{self, Guess};
+use crate::passwords::{self, Guess, GuessLimit};
 
 pub use account::*;
 pub use code::*;
@@ -30,10 +30,15 @@ fn required<T>(value: Option<T>, field: &str) -> Result<T, Error> {
     value.ok_or_else(|| Error::invalid(field, &REQUIRED.zh, &REQUIRED.en))
 }
 
+/// Names the wrong passwords for an account.
+fn guesses_at(account_id: i64) -> String {
+    format!("login account {account_id}")
+}
+
 async fn expect_password(app: &App, account: &Account, password: String, now: &Now) -> Result<(), Error> {
     let Some(stored) = account.password_hash.clone() else { return Err((&rules::PASSWORD_INCORRECT).into()) };
-    let name = format!("login account {}", account.id);
-    match passwords::guess(app, &name, password, Some(stored), now.at).await? {
+    let limit = GuessLimit { name: guesses_at(account.id), most: rules::PASSWORD_TRIES };
+    match passwords::guess(app, vec![limit], password, Some(stored), now.at).await? {
         Guess::Right => Ok(()),
         Guess::Wrong => Err((&rules::PASSWORD_INCORRECT).into()),
         Guess::Locked { retry_after } => Err(Error::from(&rules::LOCKED).with_retry_after(retry_after)),
