@@ -45,6 +45,7 @@ pub struct Parts {
     /// wrong guesses that lock an account.
     pub hashing: Arc<Semaphore>,
     pub slots: crate::slots::Readiness,
+    pub visitors: crate::visitors::Parts,
     pub metrics: PrometheusHandle,
     /// Simulators, in the demo and in tests.
     pub demo: Option<Demo>,
@@ -81,6 +82,7 @@ impl App {
         let db = open_database(&config).await?;
         let secrets = Secrets::load(&config.secrets.key, &config.data_dir, &ids)?;
         let sms = sms_client(&config, &ids)?;
+        let visitors = crate::visitors::Parts::new(&config, &clock)?;
         let parts = Parts {
             mode,
             db,
@@ -94,6 +96,7 @@ impl App {
                 std::thread::available_parallelism().map_or(2, usize::from).min(MOST_HASHING),
             )),
             slots: crate::slots::Readiness::default(),
+            visitors,
             metrics: metrics_recorder()?,
             demo,
             config,

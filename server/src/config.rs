@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Millis;
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub slots: Slots,
     pub staff: Staff,
     pub sms: Sms,
+    pub visitors: Visitors,
+    pub wechat: Wechat,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -132,6 +135,81 @@ impl Sms {
     }
 }
 
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Visitors {
+    pub time_format: TimeFormat,
+    pub place: String,
+    #[serde(deserialize_with = "millis")]
+    pub retention: Millis,
+    #[serde(deserialize_with = "millis")]
+    pub directory_ttl: Millis,
+    #[serde(deserialize_with = "millis")]
+    pub session_lifetime: Millis,
+    pub sms_link: SmsLink,
+    #[serde(deserialize_with = "text")]
+    pub koala_ip: String,
+    #[serde(deserialize_with = "text")]
+    pub koala_username: String,
+    #[serde(deserialize_with = "text")]
+    pub koala_password: String,
+    pub cloud_url: String,
+    pub templates: Templates,
+}
+
+/// The message templates (微信短信模板设置): for each event one of WeChat and one of SMS.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Templates {
+    /// 给员工的审批提醒微信模板ID
+    pub approval_reminder_to_employee_wechat_id: String,
+    /// 给员工的审批提醒短信模板ID
+    pub approval_reminder_to_employee_sms_id: String,
+    /// 给员工的访客签到通知微信模板ID
+    pub visitor_signin_to_employee_wechat_id: String,
+    /// 给员工的访客签到通知短信模板ID
+    pub visitor_signin_to_employee_sms_id: String,
+    /// 给访客的审批通过通知微信模板ID
+    pub approval_pass_to_visitor_wechat_id: String,
+    /// 给访客的审批通过通知短信模板ID
+    pub approval_pass_to_visitor_sms_id: String,
+    /// 给访客的签到成功通知微信模板ID
+    pub signin_to_visitor_wechat_id: String,
+    /// 给访客的签到成功通知短信模板ID
+    pub signin_to_visitor_sms_id: String,
+    /// 给访客的申请回执微信模板ID; "" sends none.
+    pub apply_receipt_to_visitor_wechat_id: String,
+    /// 给访客的申请回执短信模板ID; "" sends none.
+    pub apply_receipt_to_visitor_sms_id: String,
+}
+
+/// How replies of visitors show times.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeFormat {
+    Unix,
+    Text,
+}
+
+/// How a text message shows the address of a QR code.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum SmsLink {
+    Path,
+    Url,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wechat {
+    #[serde(deserialize_with = "text")]
+    pub app_id: String,
+    #[serde(deserialize_with = "text")]
+    pub app_secret: String,
+    pub api_base_url: String,
+    pub open_base_url: String,
+}
+
 macro_rules! redacted_debug {
     ($($part:ty),*) => {$(
         impl std::fmt::Debug for $part {
@@ -141,7 +219,7 @@ macro_rules! redacted_debug {
         }
     )*};
 }
-redacted_debug!(Database, Secrets, Sms);
+redacted_debug!(Database, Secrets, Sms, Visitors, Wechat);
 
 /// What the command line gives; the names are the settings' own.
 #[derive(Clone, Debug, Default)]

@@ -7,18 +7,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::adapters::koala_simulator::{
+    Fault as KoalaFault, KoalaSimulator, SimulatedEmployee, SimulatedHost,
+};
 use crate::adapters::sms::Channel;
 use crate::adapters::sms_simulator::{Fault, Received, SimulatedAccount, SmsSimulator};
+use crate::adapters::wechat_simulator::{self, CloudSimulator, OfficialSimulator, SimulatedUser};
 use crate::app::App;
-use crate::clock::{Clock, local, text};
-use crate::config::{Config, SignIn};
+use crate::clock::{Clock, Millis, local, text};
+use crate::config::{Config, SignIn, SmsLink, Templates};
 use crate::error::Error;
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, Query};
 use crate::http::fields::{Line, Name, optional};
-use crate::members;
-use crate::passwords;
 use crate::staff::{self, Role};
+use crate::{members, passwords, visitors};
 
 const LOGIN_TEMPLATE: &str = "SMS_100000001";
 const VOICE_TEMPLATE: &str = "TTS_100000001";
@@ -27,6 +30,9 @@ const VOICE_TEMPLATE: &str = "TTS_100000001";
 #[derive(Clone)]
 pub struct Demo {
     pub sms: Arc<SmsSimulator>,
+    pub koala: Arc<KoalaSimulator>,
+    pub cloud: Arc<CloudSimulator>,
+    pub official: Arc<OfficialSimulator>,
 }
 
 impl Demo {
@@ -55,7 +61,70 @@ impl Demo {
         config.members.codes_per_address_per_hour = 0;
         config.server.failed_logins_per_address = 0;
         config.slots.sign_in = SignIn::Any;
-        Ok(Self { sms: Arc::new(sms) })
+        let (koala, cloud, official) = neighbours(config, clock).await?;
+        Ok(Self {
+            sms: Arc::new(sms),
+            koala: Arc::new(koala),
+            cloud: Arc::new(cloud),
+            official: Arc::new(official),
+        })
+    }
+}
+
+/// Starts the neighbours of visitors and points the settings at them.
+async fn neighbours(
+    config: &mut Config,
+    clock: &Clock,
+) -> std::io::Result<(KoalaSimulator, CloudSimulator, OfficialSimulator)> {
+    let employees = [
+        (13562, "李四", "13811111111", "法务部"),
+        (13563, "富贵", "13822222222", "市场部"),
+        (13564, "王芳", "13833333333", "行政部"),
+    ];
+    let employee = |(id, name, phone, department)| SimulatedEmployee::new(id, name, phone, department);
+    let host = SimulatedHost::new(employees.map(employee).into());
+    let koala = KoalaSimulator::start(clock.clone(), host).await?;
+    let cloud = CloudSimulator::start(clock.clone()).await?;
+    let user = |open_id: &str, nick: &str| SimulatedUser {
+        open_id: open_id.into(),
+        nick: nick.into(),
+        follows: true,
+        is_snapshot: false,
+    };
+    let users = vec![user("wx-demo-lisi", "李四"), user("wx-demo-zhangsan", "张三")];
+    let official = OfficialSimulator::start(clock.clone(), users).await?;
+    official.let_anybody_follow();
+    let account = koala.account();
+    config.visitors.koala_ip = account.address;
+    config.visitors.koala_username = account.username;
+    config.visitors.koala_password = account.password;
+    config.visitors.cloud_url = cloud.base_url();
+    // The simulated provider takes whole addresses.
+    config.visitors.sms_link = SmsLink::Url;
+    config.visitors.templates = templates();
+    let simulated = official.config();
+    config.wechat.app_id = simulated.app_id;
+    config.wechat.app_secret = simulated.app_secret;
+    config.wechat.api_base_url = simulated.api_base_url;
+    config.wechat.open_base_url = simulated.open_base_url;
+    Ok((koala, cloud, official))
+}
+
+/// A template of its own for each event and channel; WeChat's ids have 43 characters.
+fn templates() -> Templates {
+    let wechat = |event: &str| format!("demo-{event:-<38}");
+    let sms = |number: u32| format!("SMS_20000000{number}");
+    Templates {
+        approval_reminder_to_employee_wechat_id: wechat("approval_reminder_to_employee"),
+        approval_reminder_to_employee_sms_id: sms(1),
+        visitor_signin_to_employee_wechat_id: wechat("visitor_signin_to_employee"),
+        visitor_signin_to_employee_sms_id: sms(2),
+        approval_pass_to_visitor_wechat_id: wechat("approval_pass_to_visitor"),
+        approval_pass_to_visitor_sms_id: sms(3),
+        signin_to_visitor_wechat_id: wechat("signin_to_visitor"),
+        signin_to_visitor_sms_id: sms(4),
+        apply_receipt_to_visitor_wechat_id: wechat("apply_receipt_to_visitor"),
+        apply_receipt_to_visitor_sms_id: sms(5),
     }
 }
 
@@ -130,19 +199,64 @@ pub struct DemoMessage {
 }
 
 impl DemoMessage {
-    fn new(received: Received, app: &App) -> Self {
+    fn of_sms(received: Received) -> (Millis, Self) {
         let channel = match received.channel {
             Channel::Sms => "sms",
             Channel::Voice => "voice",
         };
-        Self {
-            channel: channel.into(),
-            to: received.to,
-            template: received.template,
-            params: received.params,
-            at: text(local(app.clock.zone(), received.at)),
+        Self::new(channel, received.to, received.template, received.params, received.at)
+    }
+
+    fn of_wechat(to: String, received: wechat_simulator::Received) -> (Millis, Self) {
+        Self::new("wechat", to, received.template, received.params, received.at)
+    }
+
+    fn new(
+        channel: &str,
+        to: String,
+        template: String,
+        params: Map<String, Value>,
+        at: Millis,
+    ) -> (Millis, Self) {
+        (at, Self { channel: channel.to_owned(), to, template, params, at: String::new() })
+    }
+}
+
+/// What the cloud service received: a message is one call, however many people it went to.
+fn from_cloud(demo: &Demo) -> Vec<(Millis, DemoMessage)> {
+    let mut messages: Vec<wechat_simulator::Received> = Vec::new();
+    for received in demo.cloud.received() {
+        let is_same_call = messages.last().is_some_and(|last| {
+            last.open_id != received.open_id
+                && (&last.phone, &last.template, last.at)
+                    == (&received.phone, &received.template, received.at)
+                && last.params == received.params
+        });
+        if !is_same_call {
+            messages.push(received);
         }
     }
+    let message =
+        |received: wechat_simulator::Received| DemoMessage::of_wechat(received.phone.clone(), received);
+    messages.into_iter().map(message).collect()
+}
+
+/// What the official account received; it knows openids only, our bindings know their phones.
+async fn from_account(
+    app: &App,
+    demo: &Demo,
+    phone: Option<&str>,
+) -> Result<Vec<(Millis, DemoMessage)>, Error> {
+    let mut messages = Vec::new();
+    for received in demo.official.received() {
+        let open_id = received.open_id.clone();
+        let bound = app.db.point("demo.binding", move |tx| visitors::store::bindings::find(tx, &open_id));
+        let bound = bound.await?.map(|binding| binding.phone);
+        if phone.is_none_or(|phone| bound.as_deref() == Some(phone)) {
+            messages.push(DemoMessage::of_wechat(received.open_id.clone(), received));
+        }
+    }
+    Ok(messages)
 }
 
 /// Messages the simulators received, newest first (demo only).
@@ -150,18 +264,47 @@ impl DemoMessage {
     responses((status = 200, body = Vec<DemoMessage>)))]
 pub async fn messages(State(app): State<App>, Query(query): Query<MessagesQuery>) -> Result<Reply, Error> {
     let demo = app.demo.as_ref().ok_or_else(Error::unknown_path)?;
-    let received = match &query.phone {
+    let phone = query.phone.map(String::from);
+    let sms = match &phone {
         Some(phone) => demo.sms.received_by(phone),
         None => demo.sms.received(),
     };
-    Reply::ok(&received.into_iter().map(|received| DemoMessage::new(received, &app)).collect::<Vec<_>>())
+    let mut messages: Vec<_> = sms.into_iter().map(DemoMessage::of_sms).collect();
+    let cloud = from_cloud(demo);
+    messages.extend(
+        cloud.into_iter().filter(|(_, message)| phone.as_ref().is_none_or(|phone| *phone == message.to)),
+    );
+    messages.extend(from_account(&app, demo, phone.as_deref()).await?);
+    // Stable: messages of one instant stay as their simulator has them.
+    messages.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    let shown = messages
+        .into_iter()
+        .map(|(at, message)| DemoMessage { at: text(local(app.clock.zone(), at)), ..message });
+    Reply::ok(&shown.collect::<Vec<_>>())
 }
 
 #[derive(Deserialize, ToSchema)]
 pub struct Faults {
+    /// The Koala host: `ok`, `down`, `slow` or `error`.
+    #[serde(default, deserialize_with = "optional")]
+    koala: Option<Name>,
+    /// WeChat, the cloud service and the official account: `ok`, `down`, `slow` or `error`.
+    #[serde(default, deserialize_with = "optional")]
+    wechat: Option<Name>,
     /// The SMS gateway: `ok`, `down`, `slow` or `error`.
     #[serde(default, deserialize_with = "optional")]
     sms: Option<Name>,
+}
+
+fn fault(field: &str, word: Option<&Name>) -> Result<Option<Fault>, Error> {
+    let Some(word) = word else { return Ok(None) };
+    match word.as_str() {
+        "ok" => Ok(Some(Fault::Ok)),
+        "down" => Ok(Some(Fault::Down)),
+        "slow" => Ok(Some(Fault::Slow)),
+        "error" => Ok(Some(Fault::Error)),
+        _ => Err(Error::invalid(field, "应为 ok、down、slow 或 error", "expected ok, down, slow or error")),
+    }
 }
 
 /// Make a simulator misbehave (demo only).
@@ -169,20 +312,22 @@ pub struct Faults {
     responses((status = 200, body = Object)))]
 pub async fn faults(State(app): State<App>, input: Input<Faults>) -> Result<Reply, Error> {
     let demo = app.demo.as_ref().ok_or_else(Error::unknown_path)?;
-    if let Some(fault) = &input.value.sms {
-        let fault = match fault.as_str() {
-            "ok" => Fault::Ok,
-            "down" => Fault::Down,
-            "slow" => Fault::Slow,
-            "error" => Fault::Error,
-            _ => {
-                return Err(Error::invalid(
-                    "sms",
-                    "应为 ok、down、slow 或 error",
-                    "expected ok, down, slow or error",
-                ));
-            }
-        };
+    let Faults { koala, wechat, sms } = input.value;
+    let (koala, wechat) = (fault("koala", koala.as_ref())?, fault("wechat", wechat.as_ref())?);
+    let sms = fault("sms", sms.as_ref())?;
+    if let Some(fault) = koala {
+        demo.koala.set_fault(match fault {
+            Fault::Down => KoalaFault::Down,
+            Fault::Slow => KoalaFault::Slow,
+            Fault::Error => KoalaFault::Error,
+            Fault::Ok | Fault::LostAnswer => KoalaFault::Ok,
+        });
+    }
+    if let Some(fault) = wechat {
+        demo.cloud.set_fault(fault);
+        demo.official.set_fault(fault);
+    }
+    if let Some(fault) = sms {
         demo.sms.set_fault(fault);
     }
     Reply::ok(&serde_json::json!({}))
@@ -199,6 +344,7 @@ Yuyue demo: nothing is kept unless --data-dir is given. Staff: admin / demo-admi
   curl -X POST {base}/v1/available-days/list
   curl -X POST {base}/v1/login/sms_code -d '{{"mobile":"13811111111"}}' -H 'Content-Type: application/json'
   curl '{base}/demo/messages?phone=13811111111'
+  curl -X POST {base}/v1/subject/binding -d '{{"weixinUserId":"wx-1","name":"李四","phone":"13811111111"}}' -H 'Content-Type: application/json'
   open {base}/docs
 
 "#

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::clock::HOUR;
 use crate::error::Error;
 use crate::outbox::worker::{Done, Failed, Job};
-use crate::{http, live, members, outbox, slots, staff};
+use crate::{http, live, members, outbox, slots, staff, visitors};
 
 const CLEAN_UP: &str = "core.clean_up";
 
@@ -14,7 +14,12 @@ const CLEAN_UP: &str = "core.clean_up";
 /// When the database refuses.
 pub async fn schedule(app: &App) -> Result<(), Error> {
     let at = app.clock.now().at;
-    app.db.write("jobs.schedule", move |tx| outbox::ensure_recurring(tx, CLEAN_UP, at)).await
+    app.db
+        .write("jobs.schedule", move |tx| {
+            outbox::ensure_recurring(tx, CLEAN_UP, at)?;
+            visitors::jobs::schedule(tx, at)
+        })
+        .await
 }
 
 /// Does one job. It may run more than once, so each handler must bear a repeat.
@@ -22,6 +27,9 @@ pub async fn schedule(app: &App) -> Result<(), Error> {
 /// # Errors
 /// [`Failed`] says whether another try makes sense.
 pub async fn run(app: &App, job: &Job) -> Result<Done, Failed> {
+    if let Some(result) = visitors::jobs::run(app, job).await {
+        return result;
+    }
     match job.kind.as_str() {
         members::jobs::LOGIN_CODE => members::jobs::send_login_code(app, job).await,
         CLEAN_UP => clean_up(app).await,
@@ -40,6 +48,7 @@ async fn clean_up(app: &App) -> Result<Done, Failed> {
             live::clean_up(tx, at)?;
             outbox::clean_up(tx, at)?;
             members::clean_up(tx, at)?;
+            visitors::clean_up(tx, at)?;
             staff::clean_up(tx, at)?;
             slots::clean_up(tx, &now)
         })

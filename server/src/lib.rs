@@ -20,3 +20,4 @@ pub mod serve;
 pub mod slots;
 pub mod staff;
 pub mod text;
+pub mod visitors;

@@ -6,3 +6,5 @@ pub const OPENID: i64 = 1;
 pub const SCHEDULE: i64 = 2;
 /// Changing who administers this server.
 pub const ADMINS: i64 = 3;
+/// The parts of names by which visits are found.
+pub const GRAMS: i64 = 4;

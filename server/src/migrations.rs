@@ -13,4 +13,5 @@ macro_rules! migration {
     };
 }
 
-pub const ALL: &[Migration] = &[migration!(1, "core"), migration!(2, "members"), migration!(3, "slots")];
+pub const ALL: &[Migration] =
+    &[migration!(1, "core"), migration!(2, "members"), migration!(3, "slots"), migration!(4, "visitors")];

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use crate::app::App;
-use crate::{http, live, outbox};
+use crate::{http, live, outbox, visitors};
 
 /// A client that takes longer to send a request's head is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -32,6 +32,7 @@ pub async fn run(app: App, listener: TcpListener, stop: impl Future<Output = ()>
     let mut background = JoinSet::new();
     background.spawn(live::run(app.clone()));
     background.spawn(fold_metrics(app.clone()));
+    background.spawn(visitors::scans::run(app.clone()));
     let worker = tokio::spawn(outbox::worker::run(app.clone()));
 
     let graceful = GracefulShutdown::new();
@@ -50,6 +51,9 @@ pub async fn run(app: App, listener: TcpListener, stop: impl Future<Output = ()>
     }
     // Whatever is cut off is a row in the database and goes on at the next start.
     background.shutdown().await;
+    if let Err(error) = visitors::scans::flush(&app).await {
+        tracing::error!(cause = error.cause, "the last scans could not be written");
+    }
     // Closing the database waits for its threads, which must not hold up an async thread.
     tokio::task::spawn_blocking(move || drop(app)).await.map_err(|error| error.to_string())
 }

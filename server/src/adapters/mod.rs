@@ -5,5 +5,11 @@
 //! base URL and runs the same code.
 
 pub mod http;
+pub mod koala;
+pub mod koala_simulator;
+mod loopback;
+mod portrait;
 pub mod sms;
 pub mod sms_simulator;
+pub mod wechat;
+pub mod wechat_simulator;

@@ -153,7 +153,7 @@ impl FromRequestParts<App> for Caller {
 }
 
 /// The bare token or the one after `Bearer`.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?.trim();
     let token = match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
@@ -163,20 +163,20 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (!token.is_empty()).then_some(token)
 }
 
-/// The session token of a console cookie.
-fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of the cookie `name`.
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     cookies
         .flat_map(|header| header.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(SESSION_COOKIE)?.strip_prefix('='))
+        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// The console session or API key behind a request.
-async fn staff_of(parts: &Parts, app: &App) -> Result<StaffMember, Error> {
+pub(crate) async fn staff_of(parts: &Parts, app: &App) -> Result<StaffMember, Error> {
     if let Some(token) = bearer(&parts.headers) {
         return staff::staff_of_token(app, token).await?.ok_or_else(Error::unauthenticated);
     }
-    let token = session_cookie(&parts.headers).ok_or_else(Error::unauthenticated)?;
+    let token = cookie(&parts.headers, SESSION_COOKIE).ok_or_else(Error::unauthenticated)?;
     let staff = staff::staff_of_token(app, token).await?.ok_or_else(Error::unauthenticated)?;
     expect_own_origin(parts, app)?;
     Ok(staff)

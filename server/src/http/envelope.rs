@@ -21,6 +21,8 @@ use crate::http::log::RequestId;
 pub struct Reply {
     status: StatusCode,
     data: Option<Vec<u8>>,
+    /// The product's page object, beside the data (visitors).
+    page: Option<Vec<u8>>,
     /// Set on a replayed reply: it carries the id of the request it first answered.
     request_id: Option<RequestId>,
 }
@@ -45,7 +47,7 @@ impl Reply {
     /// 204.
     #[must_use]
     pub fn no_content() -> Self {
-        Self { status: StatusCode::NO_CONTENT, data: None, request_id: None }
+        Self { status: StatusCode::NO_CONTENT, data: None, page: None, request_id: None }
     }
 
     /// Any status with `data`.
@@ -54,11 +56,20 @@ impl Reply {
     /// As [`Reply::ok`].
     pub fn with_status(status: StatusCode, data: &impl Serialize) -> Result<Self, Error> {
         let data = serde_json::to_vec(data).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(Self { status, data: Some(data), request_id: None })
+        Ok(Self { status, data: Some(data), page: None, request_id: None })
+    }
+
+    /// 200 with `data` and the `page` object beside it.
+    ///
+    /// # Errors
+    /// As [`Reply::ok`].
+    pub fn paged(data: &impl Serialize, page: &impl Serialize) -> Result<Self, Error> {
+        let page = serde_json::to_vec(page).map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Self { page: Some(page), ..Self::ok(data)? })
     }
 
     pub(crate) fn replayed(status: StatusCode, data: String, request_id: RequestId) -> Self {
-        Self { status, data: Some(data.into_bytes()), request_id: Some(request_id) }
+        Self { status, data: Some(data.into_bytes()), page: None, request_id: Some(request_id) }
     }
 }
 
@@ -91,6 +102,35 @@ pub struct SlotsReply<T> {
     pub request_id: String,
 }
 
+/// Visitors (002): the body of a success.
+#[derive(Serialize, ToSchema)]
+pub struct VisitorsReply<T> {
+    /// 0 on success.
+    pub code: i64,
+    /// "" on success, else what went wrong, naming the field.
+    pub err_msg: String,
+    pub data: T,
+}
+
+/// Visitors (002): the body of a list.
+#[derive(Serialize, ToSchema)]
+pub struct VisitorsPage<T> {
+    /// 0 on success.
+    pub code: i64,
+    pub err_msg: String,
+    pub data: Vec<T>,
+    pub page: crate::visitors::view::PageInfo,
+}
+
+/// Visitors (002): the body of an error, and of a success with nothing to tell.
+#[derive(Serialize, ToSchema)]
+pub struct VisitorsAnswer {
+    /// 0 on success.
+    pub code: i64,
+    /// "" on success, else what went wrong, naming the field.
+    pub err_msg: String,
+}
+
 /// Members (004): the body of an error.
 #[derive(Serialize, ToSchema)]
 pub struct MembersError {
@@ -120,6 +160,7 @@ pub struct Problem {
 pub enum Product {
     Slots,
     Members,
+    Visitors,
     /// The staff API, and paths of no product.
     Own,
 }
@@ -154,13 +195,13 @@ impl Product {
             tracing::debug!(first_request_id = %id, "a repeat gets the first reply");
             response.headers_mut().insert("x-request-id", id.header());
         }
-        *response.status_mut() = if self == Self::Slots { StatusCode::OK } else { reply.status };
-        let Some(data) = reply.data else {
-            return response;
-        };
-        let body = match self {
-            Self::Slots => slots_success(&data, id),
-            Self::Members | Self::Own => data,
+        let reads_body = matches!(self, Self::Slots | Self::Visitors);
+        *response.status_mut() = if reads_body { StatusCode::OK } else { reply.status };
+        let body = match (self, reply.data) {
+            (Self::Slots, Some(data)) => slots_success(&data, id),
+            (Self::Visitors, data) => visitors_success(data.as_deref(), reply.page.as_deref()),
+            (Self::Members | Self::Own, Some(data)) => data,
+            (_, None) => return response,
         };
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         *response.body_mut() = Body::from(body);
@@ -176,7 +217,10 @@ impl Product {
         let message = if english { &error.message.en } else { &error.message.zh };
         let (status, body, content_type) = match self {
             Self::Slots => {
-                (slots_status(error, status), slots_failure(error, message, id), "application/json")
+                (documented_status(error, status), slots_failure(error, message, id), "application/json")
+            }
+            Self::Visitors => {
+                (documented_status(error, status), visitors_failure(error, message), "application/json")
             }
             Self::Members => (status, members_failure(error, message, english), "application/json"),
             Self::Own => (status, problem(error, message, status), "application/problem+json"),
@@ -211,8 +255,8 @@ fn slots_success(data: &[u8], id: RequestId) -> Vec<u8> {
     body
 }
 
-/// Clients of the slots document read the body, so what reached the application is a 200.
-fn slots_status(error: &Error, status: StatusCode) -> StatusCode {
+/// Clients of the slots and visitors documents read the body, so what reached the application is a 200.
+fn documented_status(error: &Error, status: StatusCode) -> StatusCode {
     match error.kind {
         Kind::Invalid | Kind::Refused(_) | Kind::NotFound | Kind::Conflict => StatusCode::OK,
         _ => status,
@@ -226,6 +270,26 @@ fn slots_failure(error: &Error, message: &str, id: RequestId) -> String {
         other => i64::from(other.status()),
     };
     json(&SlotsReply { data: (), error_msg: message.to_owned(), error_no, request_id: id.to_string() })
+}
+
+fn visitors_success(data: Option<&[u8]>, page: Option<&[u8]>) -> Vec<u8> {
+    let mut body = b"{\"code\":0,\"err_msg\":\"\"".to_vec();
+    for (name, value) in [(b",\"data\":", data), (b",\"page\":", page)] {
+        if let Some(value) = value {
+            body.extend_from_slice(name);
+            body.extend_from_slice(value);
+        }
+    }
+    body.push(b'}');
+    body
+}
+
+fn visitors_failure(error: &Error, message: &str) -> String {
+    let code = match error.kind {
+        Kind::Refused(code) => code.number,
+        other => i64::from(other.status()),
+    };
+    json(&VisitorsAnswer { code, err_msg: message.to_owned() })
 }
 
 fn members_failure(error: &Error, message: &str, english: bool) -> String {

@@ -15,21 +15,24 @@ use crate::http::idempotency::Once;
 /// The most bytes of a JSON body.
 pub const BODY_LIMIT: usize = 1 << 20;
 
-/// A JSON body, with the request's Idempotency-Key if it has one.
-pub struct Input<T> {
+/// The most bytes of a body that brings pictures.
+pub const LARGE_BODY_LIMIT: usize = 8 << 20;
+
+/// A JSON body of at most `LIMIT` bytes, with the request's Idempotency-Key if it has one.
+pub struct Input<T, const LIMIT: usize = BODY_LIMIT> {
     pub value: T,
     pub once: Option<Once>,
 }
 
-impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
+impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<App> for Input<T, LIMIT> {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
         let (parts, body) = request.into_parts();
         expect_json(&parts)?;
-        let body = match Limited::new(body, BODY_LIMIT).collect().await {
+        let body = match Limited::new(body, LIMIT).collect().await {
             Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return Err(Error::body_too_large(BODY_LIMIT)),
+            Err(error) if error.is::<LengthLimitError>() => return Err(Error::body_too_large(LIMIT)),
             Err(_) => return Err(Error::malformed("请求内容不完整", "the body did not arrive whole")),
         };
         let once = Once::of(&parts, &body, &app.secrets)?;

@@ -374,6 +374,10 @@ impl serde::Serialize for Day {
     }
 }
 
+mod visiting;
+
+pub use visiting::{Moment, Phone, Prose};
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,25 +12,27 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, Required, ResponseBuilder, schema::Schema};
 
 use crate::app::App;
-use crate::http::envelope::{MembersError, Problem, SlotsReply};
+use crate::http::envelope::{MembersError, Problem, SlotsReply, VisitorsAnswer};
 use crate::http::router::{self, ALIASES};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "Yuyue 预约",
-        description = "Appointments (slots), members, and the staff API. Every reply carries `X-Request-Id`. \
+        description = "Appointments (slots), members, visitors, and the staff API. Every reply carries `X-Request-Id`. \
                        A POST that creates something honours `Idempotency-Key`.",
         license(name = "MIT OR Apache-2.0"),
     ),
     tags(
         (name = "slots", description = "Time-slot appointments with live sign-in (时段预约与签到)"),
         (name = "members", description = "Consumer accounts (会员帐号)"),
+        (name = "visitors", description = "Company visitors: bindings, applications, sign-in, gates (访客预约)"),
+        (name = "login", description = "Proving who one is to WeChat (微信网页授权)"),
         (name = "staff", description = "The staff API (管理接口)"),
         (name = "operation", description = "For operators (运维)"),
         (name = "demo", description = "The demo's simulators (演示)"),
     ),
-    components(schemas(SlotsReply<Option<bool>>, MembersError, Problem)),
+    components(schemas(SlotsReply<Option<bool>>, VisitorsAnswer, MembersError, Problem)),
 )]
 struct Base;
 
@@ -62,6 +64,7 @@ pub fn complete(api: &mut OpenApi) {
             let tag = operation.tags.as_ref().and_then(|tags| tags.first()).cloned().unwrap_or_default();
             let (schema, media) = match tag.as_str() {
                 "slots" => ("SlotsReply_Option_bool", "application/json"),
+                "visitors" => ("VisitorsAnswer", "application/json"),
                 "members" => ("MembersError", "application/json"),
                 _ => ("Problem", "application/problem+json"),
             };

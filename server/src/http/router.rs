@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::http::envelope::{self, Product};
 use crate::http::{log, openapi};
-use crate::{demo, members, slots, staff};
+use crate::{demo, members, slots, staff, visitors};
 
 /// Spellings that work beside the documented one (contract, section 1).
 pub const ALIASES: [(&str, &str); 4] = [
@@ -57,6 +57,44 @@ fn members() -> OpenApiRouter<App> {
         .routes(routes!(r::points))
 }
 
+fn visitors() -> OpenApiRouter<App> {
+    use visitors::routes::{bindings as b, config as c, desk as d, images as i, records as r, visits as v};
+    OpenApiRouter::new()
+        .routes(routes!(b::employee_binding, b::bind_employee))
+        .routes(routes!(b::visitor_binding, b::bind_visitor))
+        .routes(routes!(b::unbind))
+        .routes(routes!(b::any_binding))
+        .routes(routes!(v::apply))
+        .routes(routes!(v::purposes))
+        .routes(routes!(r::visit_records))
+        .routes(routes!(v::delete))
+        .routes(routes!(r::auth_records))
+        .routes(routes!(v::decide))
+        .routes(routes!(d::sign_in))
+        .routes(routes!(d::check_code))
+        .routes(routes!(d::sign_out))
+        .routes(routes!(c::servers, c::set_servers))
+        .routes(routes!(c::templates, c::set_templates))
+        .routes(routes!(i::qr_code))
+        .routes(routes!(i::avatar))
+}
+
+/// What visitors adds to the staff API and to logging in.
+fn visitors_own() -> OpenApiRouter<App> {
+    use visitors::routes::{staff as s, wechat as w};
+    OpenApiRouter::new()
+        .routes(routes!(w::start))
+        .routes(routes!(w::callback))
+        .routes(routes!(s::visits))
+        .routes(routes!(s::visits_file))
+        .routes(routes!(s::on_site))
+        .routes(routes!(s::on_site_file))
+        .routes(routes!(s::scans_list))
+        .routes(routes!(s::blocklist, s::block))
+        .routes(routes!(s::unblock))
+        .routes(routes!(s::erase))
+}
+
 fn staff() -> OpenApiRouter<App> {
     use staff::{accounts, audit, desk, members, messages, session};
     OpenApiRouter::new()
@@ -90,8 +128,13 @@ fn operation() -> OpenApiRouter<App> {
 }
 
 fn products(is_demo: bool) -> Vec<(Product, OpenApiRouter<App>)> {
-    let mut products =
-        vec![(Product::Slots, slots()), (Product::Members, members()), (Product::Own, staff())];
+    let mut products = vec![
+        (Product::Slots, slots()),
+        (Product::Members, members()),
+        (Product::Visitors, visitors()),
+        (Product::Own, visitors_own()),
+        (Product::Own, staff()),
+    ];
     if is_demo {
         products.push((Product::Own, demo()));
     }

@@ -19,6 +19,7 @@ use crate::http::fields::{Field as _, Name, Scalar};
 use crate::ids::fingerprint;
 use crate::passwords::{self, GuessLimit};
 
+pub use audit::record as record_change;
 pub use store::clean_up;
 
 /// What a member of staff may do; each role includes those below it.

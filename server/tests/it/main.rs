@@ -19,3 +19,4 @@ mod outbox;
 mod races;
 mod slots;
 mod staff;
+mod visitors;

@@ -1,0 +1,140 @@
+//! What travels between the host and us.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Employee, NewVisitor};
+use crate::clock::SECOND;
+
+/// Every JSON answer. A field the host leaves out or sets to null is taken as empty: releases differ.
+#[derive(Deserialize)]
+pub(super) struct Envelope {
+    pub code: i64,
+    pub desc: Option<String>,
+    #[serde(default)]
+    pub data: Value,
+    pub page: Option<Page>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Page {
+    /// Records in total.
+    pub count: Option<usize>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Subject {
+    pub id: i64,
+    subject_type: Option<i64>,
+    name: Option<String>,
+    phone: Option<String>,
+    department: Option<String>,
+    avatar: Option<String>,
+    start_time: Option<i64>,
+}
+
+impl Subject {
+    /// The employee, unless the host put a visitor into the list of employees.
+    pub fn into_employee(self) -> Option<Employee> {
+        if self.subject_type.is_some_and(|kind| kind != 0) {
+            return None;
+        }
+        let text = |text: Option<String>| text.map(|text| text.trim().to_owned()).unwrap_or_default();
+        Some(Employee {
+            id: self.id,
+            name: text(self.name),
+            phone: text(self.phone),
+            department: text(self.department),
+            avatar: text(self.avatar),
+        })
+    }
+
+    /// Whether this is what writing `visitor` leaves at the host.
+    pub fn is(&self, visitor: &NewVisitor) -> bool {
+        self.subject_type != Some(0)
+            && self.name.as_deref() == Some(&clipped(&visitor.name, 64))
+            && bare_number(self.phone.as_deref().unwrap_or_default()) == bare_number(&visitor.phone)
+            && self.start_time == Some(visitor.start_time / SECOND)
+    }
+}
+
+impl NewVisitor {
+    /// The body that creates the visitor. The host refuses a text that is too long; a guest is not
+    /// turned away for a long remark, so texts are cut.
+    pub(super) fn to_json(&self) -> Value {
+        let mut body = json!({
+            "subject_type": 1,
+            "name": clipped(&self.name, 64),
+            "phone": clipped(&self.phone, 20),
+            "purpose": self.purpose,
+            "interviewee": clipped(&self.interviewee, 20),
+            "come_from": clipped(&self.come_from, 128),
+            "remark": clipped(&self.remark, 128),
+            "start_time": self.start_time / SECOND,
+            "end_time": self.end_time / SECOND,
+        });
+        if !self.group_ids.is_empty() {
+            body["group_ids"] = json!(self.group_ids);
+        }
+        body
+    }
+}
+
+/// The first `most` characters.
+pub(super) fn clipped(text: &str, most: usize) -> String {
+    text.trim().chars().take(most).collect()
+}
+
+/// A phone number without separators and the Chinese country code, for comparing: the directory is
+/// typed in by hand.
+pub(super) fn bare_number(phone: &str) -> String {
+    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    let bare = ["0086", "86"].iter().find_map(|code| digits.strip_prefix(code));
+    bare.filter(|bare| bare.len() == 11).map(str::to_owned).unwrap_or(digits)
+}
+
+/// The host's words with every longer number hidden, for they may repeat a phone.
+pub(super) fn without_numbers(message: &str) -> String {
+    let mut kept = String::new();
+    let mut digits = String::new();
+    for character in message.chars().take(160).chain(['\n']) {
+        if character.is_ascii_digit() {
+            digits.push(character);
+            continue;
+        }
+        kept.push_str(if digits.len() < 5 { &digits } else { "****" });
+        digits.clear();
+        kept.push(if character.is_control() { ' ' } else { character });
+    }
+    kept.truncate(kept.trim_end().len());
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_compared_without_their_dress() {
+        for phone in ["13811111111", "+86 138-1111-1111", "008613811111111", "8613811111111"] {
+            assert_eq!(bare_number(phone), "13811111111");
+        }
+        assert_eq!(bare_number("8612345"), "8612345", "too short to carry a country code");
+        assert_eq!(bare_number(""), "");
+    }
+
+    #[test]
+    fn texts_are_cut_to_what_the_host_takes() {
+        let visitor = NewVisitor {
+            name: format!(" {} ", "𠮷".repeat(70)),
+            interviewee: "李".repeat(21),
+            start_time: 1_623_232_800_999,
+            ..NewVisitor::default()
+        };
+        let body = visitor.to_json();
+        assert_eq!(body["name"].as_str().unwrap().chars().count(), 64);
+        assert_eq!(body["interviewee"].as_str().unwrap().chars().count(), 20);
+        assert_eq!(body["start_time"], 1_623_232_800);
+        assert!(body.get("group_ids").is_none());
+    }
+}

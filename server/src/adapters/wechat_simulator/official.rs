@@ -1,0 +1,158 @@
+//! The official account's API, and the page that authorises in the browser.
+
+mod state;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use serde_json::json;
+
+use self::state::{Account, Refusal};
+use super::{Fault, Received, avatar};
+use crate::adapters::loopback::{BODY_BYTES, Loopback, SLOW, broken};
+use crate::adapters::wechat::OfficialConfig;
+use crate::clock::Clock;
+
+const APP_ID: &str = "wx0123456789abcdef";
+const APP_SECRET: &str = "demo-official-secret";
+const SEND: &str = "/cgi-bin/message/template/send";
+
+/// A WeChat user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimulatedUser {
+    pub open_id: String,
+    pub nick: String,
+    /// Whether the user follows the official account.
+    pub follows: bool,
+    /// Whether the page is open as a snapshot, for which WeChat makes up a throw-away identity.
+    pub is_snapshot: bool,
+}
+
+/// The official account and web authorisation; it stops when dropped.
+pub struct OfficialSimulator {
+    server: Loopback,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Clock,
+    state: Mutex<Kept>,
+}
+
+struct Kept {
+    fault: Fault,
+    account: Account,
+}
+
+impl OfficialSimulator {
+    /// Starts on a free loopback port, on the current tokio runtime. Web authorisation lets in the
+    /// first of `users` until [`OfficialSimulator::sign_in_as`] names another.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn start(clock: Clock, users: Vec<SimulatedUser>) -> io::Result<Self> {
+        let account = Account::new(APP_ID, APP_SECRET, users);
+        let state = Mutex::new(Kept { fault: Fault::Ok, account });
+        let shared = Arc::new(Shared { clock, state });
+        let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
+        Ok(Self { server: Loopback::start("wechat official account", router).await?, shared })
+    }
+
+    /// The settings a client needs to be let in.
+    #[must_use]
+    pub fn config(&self) -> OfficialConfig {
+        OfficialConfig {
+            app_id: APP_ID.into(),
+            app_secret: APP_SECRET.into(),
+            api_base_url: self.server.base_url(),
+            open_base_url: self.server.base_url(),
+        }
+    }
+
+    /// Makes the simulator misbehave, until told otherwise.
+    pub fn set_fault(&self, fault: Fault) {
+        self.shared.lock().fault = fault;
+    }
+
+    /// Makes sending answer that the day's quota is used up (45009), until told otherwise.
+    pub fn set_quota_used(&self, used: bool) {
+        self.shared.lock().account.quota_used = used;
+    }
+
+    /// Takes every openid for a follower's: a demo binds whatever WeChat id one makes up.
+    pub fn let_anybody_follow(&self) {
+        self.shared.lock().account.anybody_follows = true;
+    }
+
+    /// Who is holding the phone when the authorisation page opens.
+    pub fn sign_in_as(&self, open_id: &str) {
+        self.shared.lock().account.visitor = open_id.to_owned();
+    }
+
+    /// The messages accepted, newest first.
+    #[must_use]
+    pub fn received(&self) -> Vec<Received> {
+        self.shared.lock().account.inbox.newest_first().cloned().collect()
+    }
+}
+
+async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    // Read in its own statement: the lock must not be held while waiting.
+    let fault = shared.lock().fault;
+    match fault {
+        Fault::Slow => {
+            tokio::time::sleep(SLOW).await;
+            return StatusCode::GATEWAY_TIMEOUT.into_response();
+        }
+        Fault::Down => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Fault::Error => return refused(&Refusal::BUSY),
+        Fault::Ok | Fault::LostAnswer => {}
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, BODY_BYTES).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    if let Some(picture) = avatar(path) {
+        return picture;
+    }
+    let now = shared.clock.now().at;
+    let outcome = {
+        let account = &mut shared.lock().account;
+        match (&parts.method, path) {
+            (&Method::POST, "/cgi-bin/stable_token") => account.token(&body, now),
+            (&Method::POST, SEND) => account.send(query, &body, now),
+            (&Method::GET, "/sns/oauth2/access_token") => account.exchange(query, now),
+            (&Method::GET, "/sns/userinfo") => account.user_info(query, &parts.headers, now),
+            (&Method::GET, "/connect/oauth2/authorize") => {
+                return match account.authorize(query, now) {
+                    Some(url) => Redirect::to(&url).into_response(),
+                    None => Html("<!DOCTYPE html>\n<title>参数错误</title>").into_response(),
+                };
+            }
+            _ => return StatusCode::NOT_FOUND.into_response(),
+        }
+    };
+    match outcome {
+        Ok(_) if fault == Fault::LostAnswer && path == SEND => broken(),
+        // The real host calls its JSON plain text in places.
+        Ok(said) => ([("content-type", "text/plain")], said.to_string()).into_response(),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+/// Status 200, as for everything the API says.
+fn refused(Refusal(code, message): &Refusal) -> Response {
+    let said = format!("{message} rid: 60c09a5c-2b1f1d2a-5a3c1b7e");
+    axum::Json(json!({"errcode": code, "errmsg": said})).into_response()
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,207 @@
+//! Who calls an endpoint of visitors.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::ORIGIN;
+use axum::http::request::Parts;
+
+use crate::app::{App, Mode};
+use crate::error::Error;
+use crate::http::access;
+use crate::ids::fingerprint;
+use crate::staff::{self, Device, Role, StaffMember};
+use crate::visitors::{BindingRole, store};
+
+/// The cookie of a WeChat user's session.
+pub const WECHAT_COOKIE: &str = "yuyue_wechat";
+
+/// Somebody whom WeChat vouched for.
+#[derive(Clone, Debug)]
+pub struct WechatUser {
+    /// The openid, which is the `weixinUserId`.
+    pub id: String,
+    pub nick: String,
+    pub avatar: String,
+    /// What is bound: the phone, and in which role.
+    pub bound: Option<(String, BindingRole)>,
+}
+
+impl WechatUser {
+    fn has_phone(&self, phone: &str) -> bool {
+        self.bound.as_ref().is_some_and(|(bound, _)| bound == phone)
+    }
+
+    /// The phone, if it is an employee's: that one was checked against the directory, while anybody
+    /// may name any phone as a visitor.
+    #[must_use]
+    pub fn employee_phone(&self) -> Option<&str> {
+        self.bound
+            .as_ref()
+            .filter(|(_, role)| *role == BindingRole::Employee)
+            .map(|(phone, _)| phone.as_str())
+    }
+}
+
+/// Whoever calls an endpoint of visitors.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// Documented mode asks nobody for anything.
+    Anyone,
+    /// No credential at all: only a `wechat_code` in the request can help.
+    Nobody,
+    Wechat(WechatUser),
+    Device(Device),
+    Staff(StaffMember),
+}
+
+fn others() -> Error {
+    Error::forbidden("只能查看和修改自己的信息", "only one's own data can be seen and changed")
+}
+
+impl Caller {
+    /// Whether the caller may use this `weixinUserId`; staff of `role` may use any.
+    ///
+    /// # Errors
+    /// 401 or 403 when not.
+    pub fn may_act_for(&self, weixin_user_id: &str, role: Role) -> Result<(), Error> {
+        match self {
+            Self::Anyone => Ok(()),
+            Self::Nobody => Err(Error::unauthenticated()),
+            Self::Wechat(user) if user.id == weixin_user_id => Ok(()),
+            Self::Staff(staff) if staff.role.may(role) => Ok(()),
+            _ => Err(others()),
+        }
+    }
+
+    /// Whether the caller may act with this phone; staff of `role` may with any.
+    ///
+    /// # Errors
+    /// 401 or 403 when not.
+    pub fn may_use_phone(&self, phone: &str, role: Role) -> Result<(), Error> {
+        match self {
+            Self::Anyone => Ok(()),
+            Self::Nobody => Err(Error::unauthenticated()),
+            Self::Wechat(user) if user.has_phone(phone) => Ok(()),
+            Self::Staff(staff) if staff.role.may(role) => Ok(()),
+            _ => Err(others()),
+        }
+    }
+
+    /// Whether the caller may act as the employee with this phone; staff of `role` may as any.
+    ///
+    /// # Errors
+    /// 401 or 403 when not.
+    pub fn may_act_as_employee(&self, phone: &str, role: Role) -> Result<(), Error> {
+        match self.as_employee(role)? {
+            Some(own) if own != phone => Err(others()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The employee's phone that this caller's authority is limited to; `None`: it is not limited.
+    ///
+    /// # Errors
+    /// 401 or 403 when the caller is no employee.
+    pub fn as_employee(&self, role: Role) -> Result<Option<String>, Error> {
+        match self {
+            Self::Anyone => Ok(None),
+            Self::Nobody => Err(Error::unauthenticated()),
+            Self::Wechat(user) => {
+                user.employee_phone().map(|phone| Some(phone.to_owned())).ok_or_else(others)
+            }
+            Self::Staff(staff) if staff.role.may(role) => Ok(None),
+            Self::Staff(_) | Self::Device(_) => Err(others()),
+        }
+    }
+
+    /// Whether the caller runs the desk or a gate.
+    ///
+    /// # Errors
+    /// 401 or 403 when not.
+    pub fn may_run_desk(&self) -> Result<(), Error> {
+        match self {
+            Self::Anyone | Self::Device(_) => Ok(()),
+            Self::Nobody => Err(Error::unauthenticated()),
+            Self::Staff(staff) if staff.role.may(Role::Reception) => Ok(()),
+            _ => Err(Error::forbidden("仅限前台或签到设备", "only a device or the reception may do this")),
+        }
+    }
+
+    /// Whether the caller is staff of this role.
+    ///
+    /// # Errors
+    /// 401 or 403 when not.
+    pub fn may_as_staff(&self, role: Role) -> Result<(), Error> {
+        match self {
+            Self::Anyone => Ok(()),
+            Self::Nobody => Err(Error::unauthenticated()),
+            Self::Staff(staff) if staff.role.may(role) => Ok(()),
+            Self::Staff(_) => Err(Error::forbidden("当前角色没有此权限", "your role does not allow this")),
+            _ => Err(Error::forbidden("仅限工作人员", "only staff may do this")),
+        }
+    }
+
+    /// Whether the caller is anybody we know.
+    ///
+    /// # Errors
+    /// 401 when not.
+    pub fn is_known(&self) -> Result<(), Error> {
+        if matches!(self, Self::Nobody) { Err(Error::unauthenticated()) } else { Ok(()) }
+    }
+
+    /// The member of staff whose change goes into the audit log.
+    #[must_use]
+    pub fn staff(&self) -> Option<StaffMember> {
+        match self {
+            Self::Staff(staff) => Some(staff.clone()),
+            _ => None,
+        }
+    }
+
+    /// Names the caller for Idempotency-Key and the audit log.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Anyone | Self::Nobody => "anyone".into(),
+            Self::Wechat(user) => format!("wechat {}", user.id),
+            Self::Device(device) => format!("device {}", device.id),
+            Self::Staff(staff) => staff.name(),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        if app.mode == Mode::Documented {
+            return Ok(Self::Anyone);
+        }
+        if let Some(key) = parts.headers.get("x-device-key").and_then(|value| value.to_str().ok()) {
+            let device = staff::device_of_key(app, key).await?;
+            return device.map(Self::Device).ok_or_else(Error::unauthenticated);
+        }
+        let is_staff = access::bearer(&parts.headers).is_some()
+            || access::cookie(&parts.headers, access::SESSION_COOKIE).is_some();
+        if let Some(token) = access::cookie(&parts.headers, WECHAT_COOKIE) {
+            let (hash, at) = (fingerprint(token), app.clock.now().at);
+            let user =
+                app.db.point("visitors.session", move |tx| store::sessions::user_of_session(tx, &hash, at));
+            // A browser may hold a console session, too: one that is over must not hide the other.
+            if let Some(user) = user.await? {
+                // SameSite=Lax keeps other sites' changes out; where the browser names its page,
+                // the page must be ours.
+                if parts.headers.contains_key(ORIGIN) {
+                    access::expect_own_origin(parts, app)?;
+                }
+                return Ok(Self::Wechat(user));
+            }
+            if !is_staff {
+                return Err(Error::unauthenticated());
+            }
+        }
+        if is_staff {
+            return access::staff_of(parts, app).await.map(Self::Staff);
+        }
+        Ok(Self::Nobody)
+    }
+}

@@ -1,0 +1,246 @@
+//! What people are told (消息): by WeChat, where the phone is bound, and by text message, each in a
+//! row of its own, so that a dead channel holds up nothing but itself.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use yuyue_db::Tx;
+
+use crate::app::App;
+use crate::clock::{DAY, Now};
+use crate::config::{SmsLink, Templates};
+use crate::error::Error;
+use crate::outbox::{NewJob, enqueue};
+use crate::secrets::Secrets;
+use crate::visitors::settings;
+use crate::visitors::store::visits::{Person, Visit};
+use crate::visitors::{BindingRole, period, qr, rules, store};
+
+/// The outbox's kinds of message.
+pub const WECHAT: &str = "visitors.wechat";
+pub const SMS: &str = "visitors.sms";
+
+const PURPOSE: &str = "visitors.message";
+/// The longest text variable Aliyun takes; WeChat cuts its own.
+const LONGEST_PARAM: usize = 30;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// An application waits for the employee (审批提醒).
+    ApprovalReminder,
+    /// The application was received (申请回执).
+    ApplyReceipt,
+    /// The visit is authorised (审批通过).
+    ApprovalPass,
+    /// The visitor has come, told to the employee (访客签到通知).
+    VisitorSignIn,
+    /// Sign-in succeeded, told to the visitor with the pass (签到成功).
+    SignIn,
+}
+
+impl Event {
+    /// In which role the person is addressed.
+    #[must_use]
+    pub fn role(self) -> BindingRole {
+        match self {
+            Self::ApprovalReminder | Self::VisitorSignIn => BindingRole::Employee,
+            Self::ApplyReceipt | Self::ApprovalPass | Self::SignIn => BindingRole::Visitor,
+        }
+    }
+
+    /// The templates of WeChat and SMS.
+    #[must_use]
+    pub fn templates(self, of: &Templates) -> (&str, &str) {
+        match self {
+            Self::ApprovalReminder => {
+                (&of.approval_reminder_to_employee_wechat_id, &of.approval_reminder_to_employee_sms_id)
+            }
+            Self::ApplyReceipt => {
+                (&of.apply_receipt_to_visitor_wechat_id, &of.apply_receipt_to_visitor_sms_id)
+            }
+            Self::ApprovalPass => {
+                (&of.approval_pass_to_visitor_wechat_id, &of.approval_pass_to_visitor_sms_id)
+            }
+            Self::VisitorSignIn => {
+                (&of.visitor_signin_to_employee_wechat_id, &of.visitor_signin_to_employee_sms_id)
+            }
+            Self::SignIn => (&of.signin_to_visitor_wechat_id, &of.signin_to_visitor_sms_id),
+        }
+    }
+
+    fn headline(self) -> &'static str {
+        match self {
+            Self::ApprovalReminder => "您有一条访客申请待审批",
+            Self::ApplyReceipt => "您的来访申请已提交，请等待审批",
+            Self::ApprovalPass => "您的来访已通过审批",
+            Self::VisitorSignIn => "您的访客已签到",
+            Self::SignIn => "签到成功，请凭二维码通行",
+        }
+    }
+}
+
+/// What lies in the outbox. The variables are sealed: staff read the outbox, and a pass opens gates.
+#[derive(Serialize, Deserialize)]
+pub struct Payload {
+    pub event: Event,
+    pub visit_id: i64,
+    sealed: String,
+}
+
+/// The variables of a message, and what opens when it is touched.
+#[derive(Serialize, Deserialize)]
+pub struct Content {
+    pub params: Map<String, Value>,
+    pub url: Option<String>,
+    /// The WeChat that is written to.
+    pub weixin_user_id: Option<String>,
+}
+
+impl Payload {
+    /// Opens what was sealed; `None` when it was sealed with another key.
+    #[must_use]
+    pub fn open(&self, secrets: &Secrets) -> Option<Content> {
+        serde_json::from_str(&secrets.open(PURPOSE, &self.sealed)?).ok()
+    }
+}
+
+/// All that the messages of one event have in common.
+pub struct Teller<'t> {
+    pub app: &'t App,
+    pub visit: &'t Visit,
+    /// The visitor, then the companions.
+    pub people: &'t [Person],
+    pub now: &'t Now,
+    /// Where this server is reached.
+    pub base: &'t str,
+}
+
+impl Teller<'_> {
+    /// Writes the messages of an event to the employee.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn tell_employee(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
+        let Some(visitor) = self.people.first() else { return Ok(()) };
+        let templates = self.templates(tx)?;
+        self.tell(tx, (event, &templates), &self.visit.interviewee_phone, visitor, None)
+    }
+
+    /// Writes the messages of an event to the visitor and every companion, each with their own pass.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn tell_everyone(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
+        let templates = self.templates(tx)?;
+        self.people.iter().try_for_each(|person| {
+            self.tell(tx, (event, &templates), &person.phone, person, person.token.as_deref())
+        })
+    }
+
+    /// Writes the messages of an event to the visitor.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn tell_visitor(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
+        let Some(visitor) = self.people.first() else { return Ok(()) };
+        let templates = self.templates(tx)?;
+        self.tell(tx, (event, &templates), &visitor.phone, visitor, None)
+    }
+
+    fn templates(&self, tx: &mut Tx<'_>) -> Result<Templates, Error> {
+        settings::templates(tx, &self.app.config.visitors.templates)
+    }
+
+    fn tell(
+        &self,
+        tx: &mut Tx<'_>,
+        (event, templates): (Event, &Templates),
+        phone: &str,
+        person: &Person,
+        token: Option<&str>,
+    ) -> Result<(), Error> {
+        // Erased, while others of the visit are not.
+        if phone.is_empty() {
+            return Ok(());
+        }
+        let (wechat, sms) = event.templates(templates);
+        // A receipt is the one message that staff may do without.
+        let is_wanted = |template: &str| event != Event::ApplyReceipt || !template.is_empty();
+        let bound = store::bindings::addressee(tx, phone, event.role())?;
+        if let Some(bound) = bound.filter(|_| is_wanted(wechat)) {
+            let url = token.map(|token| qr::image_url(self.base, token));
+            let content = Content {
+                params: self.wechat_params(event, person, url.as_deref()),
+                url,
+                weixin_user_id: Some(bound.weixin_user_id),
+            };
+            self.enqueue(tx, WECHAT, (event, phone), &content)?;
+        }
+        if is_wanted(sms) {
+            let content = Content { params: self.sms_params(person, token), url: None, weixin_user_id: None };
+            self.enqueue(tx, SMS, (event, phone), &content)?;
+        }
+        Ok(())
+    }
+
+    fn enqueue(
+        &self,
+        tx: &mut Tx<'_>,
+        kind: &'static str,
+        (event, phone): (Event, &str),
+        content: &Content,
+    ) -> Result<(), Error> {
+        let fault = |error: serde_json::Error| Error::internal(error.to_string());
+        let sealed = self.app.secrets.seal(PURPOSE, &serde_json::to_string(content).map_err(fault)?);
+        let payload = Payload { event, visit_id: self.visit.id, sealed };
+        let payload = serde_json::to_string(&payload).map_err(fault)?;
+        let at = self.now.at;
+        let job = NewJob { kind, recipient: phone, payload: &payload, due_at: at, deadline: at + DAY };
+        enqueue(tx, &job, at)?;
+        Ok(())
+    }
+
+    /// WeChat drops `first` and `remark`, so every fact stands in a keyword.
+    fn wechat_params(&self, event: Event, person: &Person, url: Option<&str>) -> Map<String, Value> {
+        let visit = self.visit;
+        let place = &self.app.config.visitors.place;
+        let entries = [
+            ("first", event.headline().to_owned()),
+            ("keyword1", person.name.clone()),
+            ("keyword2", visit.interviewee.clone()),
+            ("keyword3", period(visit.starts_at, visit.ends_at, self.now)),
+            ("keyword4", place.clone()),
+            ("keyword5", rules::purpose(visit.purpose).to_owned()),
+            ("remark", url.map_or_else(|| visit.come_from.clone(), str::to_owned)),
+        ];
+        entries.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+    }
+
+    fn sms_params(&self, person: &Person, token: Option<&str>) -> Map<String, Value> {
+        let visit = self.visit;
+        let mut entries = vec![
+            ("name", short(&person.name)),
+            ("company", short(&visit.come_from)),
+            ("interviewee", short(&visit.interviewee)),
+            ("time", period(visit.starts_at, visit.ends_at, self.now)),
+            ("place", short(&self.app.config.visitors.place)),
+            ("purpose", rules::purpose(visit.purpose).to_owned()),
+        ];
+        if let Some(token) = token {
+            let base = match self.app.config.visitors.sms_link {
+                SmsLink::Path => "",
+                SmsLink::Url => self.base,
+            };
+            entries.push(("link", qr::image_url(base, token)));
+        }
+        entries.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+    }
+}
+
+fn short(text: &str) -> String {
+    if text.chars().count() <= LONGEST_PARAM {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST_PARAM - 1).chain(['…']).collect()
+}

@@ -1,0 +1,175 @@
+//! The settings that staff change through the API.
+
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::Outcome;
+use crate::app::App;
+use crate::config::Templates;
+use crate::error::Error;
+use crate::http::envelope::{Reply, VisitorsReply};
+use crate::http::extract::Input;
+use crate::http::fields::{ClearableLine, Line, Password};
+use crate::staff::{self, Role};
+use crate::visitors::caller::Caller;
+use crate::visitors::settings::{self, Servers};
+use crate::visitors::store;
+
+/// The servers (读取服务器设置参数). Only administrators see the password.
+#[utoipa::path(get, path = "/v1/config/servers", tag = "visitors",
+    responses((status = 200, body = VisitorsReply<Servers>)))]
+pub async fn servers(State(app): State<App>, caller: Caller) -> Outcome {
+    caller.may_as_staff(Role::Auditor)?;
+    let mut servers = settings::servers(&app).await?;
+    if caller.may_as_staff(Role::Admin).is_err() {
+        servers.koala_password = String::new();
+    }
+    Reply::ok(&servers)
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct ServersRequest {
+    /// 考拉主机的IP: a host, `host:port` or a whole URL.
+    koala_ip: Line<253>,
+    /// 考拉主机的登录用户名
+    koala_username: Line<128>,
+    /// 考拉主机的登录密码
+    koala_password: Password,
+    /// 访客云端服务器url; "" keeps the bindings here.
+    cloud_url: ClearableLine<500>,
+}
+
+/// Set the servers (服务器设置); in effect at once.
+#[utoipa::path(put, path = "/v1/config/servers", tag = "visitors", request_body = ServersRequest,
+    responses((status = 200, body = VisitorsReply<Servers>)))]
+pub async fn set_servers(State(app): State<App>, caller: Caller, input: Input<ServersRequest>) -> Outcome {
+    caller.may_as_staff(Role::Admin)?;
+    let request = input.value;
+    let new = Servers {
+        koala_ip: request.koala_ip.into(),
+        koala_username: request.koala_username.into(),
+        koala_password: request.koala_password.reveal().to_owned(),
+        cloud_url: request.cloud_url.0.trim_end_matches('/').to_owned(),
+    };
+    if new.koala_ip.contains(char::is_whitespace) {
+        let (zh, en) = ("应为主机名或地址", "expected a host name or an address");
+        return Err(Error::invalid("koala_ip", zh, en));
+    }
+    let is_url = |url: &str| {
+        url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    };
+    if new.cloud_url.is_empty() || is_url(&new.cloud_url) {
+        let old = settings::servers(&app).await?;
+        save_servers(&app, &caller, old, new.clone()).await?;
+        app.visitors.directory.reset();
+        return Reply::ok(&new);
+    }
+    Err(Error::invalid("cloud_url", "应为 http(s) 地址或空", "expected an http(s) address or nothing"))
+}
+
+async fn save_servers(app: &App, caller: &Caller, old: Servers, new: Servers) -> Result<(), Error> {
+    let (secrets, who, at) = (app.secrets.clone(), caller.staff(), app.clock.now().at);
+    // Another Koala has another directory; the copy serves until it is read.
+    let moved = old.koala_ip != new.koala_ip || old.koala_username != new.koala_username;
+    app.db
+        .write("visitors.save_servers", move |tx| {
+            settings::save_servers(tx, &new, &secrets)?;
+            if moved {
+                store::directory::set_refreshed_at(tx, 0)?;
+            }
+            let Some(who) = &who else { return Ok(()) };
+            let shown = |servers: &Servers| {
+                let Servers { koala_ip, koala_username, cloud_url, .. } = servers;
+                json!({ "koala_ip": koala_ip, "koala_username": koala_username, "cloud_url": cloud_url })
+            };
+            staff::record_change(tx, who, "visitors.servers", "servers", &shown(&old), &shown(&new), at)
+        })
+        .await
+}
+
+/// The templates (读取微信短信模板设置参数).
+#[utoipa::path(get, path = "/v1/config/templates", tag = "visitors",
+    responses((status = 200, body = VisitorsReply<Templates>)))]
+pub async fn templates(State(app): State<App>, caller: Caller) -> Outcome {
+    caller.may_as_staff(Role::Auditor)?;
+    let configured = app.config.visitors.templates.clone();
+    let read = app.db.point("visitors.templates", move |tx| settings::templates(tx, &configured));
+    Reply::ok(&read.await?)
+}
+
+type Template = Line<128>;
+
+#[derive(Deserialize, ToSchema)]
+pub struct TemplatesRequest {
+    /// 给员工的审批提醒微信模板ID
+    approval_reminder_to_employee_wechat_id: Template,
+    /// 给员工的审批提醒短信模板ID
+    approval_reminder_to_employee_sms_id: Template,
+    /// 给员工的访客签到通知微信模板ID
+    visitor_signin_to_employee_wechat_id: Template,
+    /// 给员工的访客签到通知短信模板ID
+    visitor_signin_to_employee_sms_id: Template,
+    /// 给访客的审批通过通知微信模板ID
+    approval_pass_to_visitor_wechat_id: Template,
+    /// 给访客的审批通过通知短信模板ID
+    approval_pass_to_visitor_sms_id: Template,
+    /// 给访客的签到成功通知微信模板ID
+    signin_to_visitor_wechat_id: Template,
+    /// 给访客的签到成功通知短信模板ID
+    signin_to_visitor_sms_id: Template,
+    /// 给访客的申请回执微信模板ID; left out: as it is; "": no receipt by WeChat.
+    #[serde(default)]
+    apply_receipt_to_visitor_wechat_id: Option<ClearableLine<128>>,
+    /// 给访客的申请回执短信模板ID; left out: as it is; "": no receipt by SMS.
+    #[serde(default)]
+    apply_receipt_to_visitor_sms_id: Option<ClearableLine<128>>,
+}
+
+impl TemplatesRequest {
+    fn templates(self, old: &Templates) -> Templates {
+        let kept = |new: Option<ClearableLine<128>>, old: &String| new.map_or(old.clone(), |new| new.0);
+        Templates {
+            approval_reminder_to_employee_wechat_id: self.approval_reminder_to_employee_wechat_id.into(),
+            approval_reminder_to_employee_sms_id: self.approval_reminder_to_employee_sms_id.into(),
+            visitor_signin_to_employee_wechat_id: self.visitor_signin_to_employee_wechat_id.into(),
+            visitor_signin_to_employee_sms_id: self.visitor_signin_to_employee_sms_id.into(),
+            approval_pass_to_visitor_wechat_id: self.approval_pass_to_visitor_wechat_id.into(),
+            approval_pass_to_visitor_sms_id: self.approval_pass_to_visitor_sms_id.into(),
+            signin_to_visitor_wechat_id: self.signin_to_visitor_wechat_id.into(),
+            signin_to_visitor_sms_id: self.signin_to_visitor_sms_id.into(),
+            apply_receipt_to_visitor_wechat_id: kept(
+                self.apply_receipt_to_visitor_wechat_id,
+                &old.apply_receipt_to_visitor_wechat_id,
+            ),
+            apply_receipt_to_visitor_sms_id: kept(
+                self.apply_receipt_to_visitor_sms_id,
+                &old.apply_receipt_to_visitor_sms_id,
+            ),
+        }
+    }
+}
+
+/// Set the templates (设置微信短信模板参数); in effect at once, for waiting messages, too.
+#[utoipa::path(put, path = "/v1/config/templates", tag = "visitors", request_body = TemplatesRequest,
+    responses((status = 200, body = VisitorsReply<Templates>)))]
+pub async fn set_templates(
+    State(app): State<App>,
+    caller: Caller,
+    input: Input<TemplatesRequest>,
+) -> Outcome {
+    caller.may_as_staff(Role::Admin)?;
+    let configured = app.config.visitors.templates.clone();
+    let old = app.db.point("visitors.templates", move |tx| settings::templates(tx, &configured)).await?;
+    let new = input.value.templates(&old);
+    let (saved, who, at) = (new.clone(), caller.staff(), app.clock.now().at);
+    app.db
+        .write("visitors.save_templates", move |tx| {
+            settings::save_templates(tx, &saved)?;
+            let Some(who) = &who else { return Ok(()) };
+            staff::record_change(tx, who, "visitors.templates", "templates", &json!(old), &json!(saved), at)
+        })
+        .await?;
+    Reply::ok(&new)
+}

@@ -1,0 +1,335 @@
+//! The sign-in desk and the gates.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use base64::Engine as _;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use yuyue_db::Tx;
+
+use super::Outcome;
+use crate::app::App;
+use crate::clock::{Millis, Now};
+use crate::error::{Code, Error};
+use crate::http::access::BaseUrl;
+use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
+use crate::http::extract::Input;
+use crate::http::fields::{Phone, REQUIRED, optional};
+use crate::visitors::caller::Caller;
+use crate::visitors::hosts;
+use crate::visitors::messages::{Event, Teller};
+use crate::visitors::qr::{self, Scanned};
+use crate::visitors::rules::{self, Validity};
+use crate::visitors::scans::{self, Scan};
+use crate::visitors::store::desk::{self, Inside, NewPass};
+use crate::visitors::store::visits::{self, Person, Visit};
+use crate::visitors::view::Form;
+
+#[derive(Deserialize, ToSchema)]
+pub struct SignInRequest {
+    /// 访客（或随行人员）的手机号码
+    phone: Phone,
+}
+
+/// A companion with their pass.
+#[derive(Serialize, ToSchema)]
+pub struct SignedInRetinue {
+    /// Koala's id of the person; our own until Koala has answered.
+    subject_id: i64,
+    /// 随行人员姓名
+    name: String,
+    /// 随行人员手机号码
+    phone: String,
+    /// 随行人员访客二维码内容
+    qrcode: String,
+    /// 随行人员访客二维码图片url
+    qrcode_img_url: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SignedIn {
+    /// 访客申请记录id
+    id: i64,
+    /// Koala's id of the visitor; our own until Koala has answered.
+    subject_id: i64,
+    /// 访客姓名
+    name: String,
+    /// 访客手机号码
+    phone: String,
+    /// 访客二维码内容
+    qrcode: String,
+    /// 访客二维码图片url
+    qrcode_img_url: String,
+    /// 随行人员数组
+    retinues: Vec<SignedInRetinue>,
+}
+
+impl SignedIn {
+    fn new(form: &Form, visit_id: i64, people: Vec<Person>) -> Self {
+        let mut people = people.into_iter().map(|person| {
+            let (qrcode, qrcode_img_url) = form.code(visit_id, &person);
+            let subject_id = person.subject_id();
+            SignedInRetinue { subject_id, name: person.name, phone: person.phone, qrcode, qrcode_img_url }
+        });
+        let visitor = people.next();
+        let retinues = people.collect();
+        let visitor = visitor.unwrap_or_else(|| SignedInRetinue {
+            subject_id: 0,
+            name: String::new(),
+            phone: String::new(),
+            qrcode: String::new(),
+            qrcode_img_url: String::new(),
+        });
+        let SignedInRetinue { subject_id, name, phone, qrcode, qrcode_img_url } = visitor;
+        Self { id: visit_id, subject_id, name, phone, qrcode, qrcode_img_url, retinues }
+    }
+}
+
+/// A pass that has been drawn but not stored.
+struct Drawn {
+    token: String,
+    /// Base64.
+    picture: String,
+}
+
+/// How often a sign-in looks again when others change the visit under its hands.
+const TRIES: usize = 3;
+
+/// Sign in (访客签到确认，生成访客二维码); a repeat gives the same codes and tells nobody.
+#[utoipa::path(post, path = "/v1/visit/signin", tag = "visitors", request_body = SignInRequest,
+    responses((status = 200, body = VisitorsReply<SignedIn>)))]
+pub async fn sign_in(
+    State(app): State<App>,
+    caller: Caller,
+    BaseUrl(base): BaseUrl,
+    input: Input<SignInRequest>,
+) -> Outcome {
+    caller.may_run_desk()?;
+    let phone = String::from(input.value.phone);
+    let now = app.clock.now();
+    let form = Form::new(&app, &base);
+    for _ in 0..TRIES {
+        let (visit, people) = chosen(&app, &phone, &now).await?;
+        let id = visit.id;
+        if visit.signed_in_at.is_some() {
+            if people.iter().any(|person| person.phone == phone && person.signed_out_at.is_some()) {
+                let phone = phone.clone();
+                app.db.write("visitors.come_back", move |tx| desk::come_back(tx, id, &phone)).await?;
+            }
+            return Reply::ok(&SignedIn::new(&form, id, people));
+        }
+        if first_sign_in(&app, &visit, &people, (&now, &base)).await? {
+            if let Some(account) = hosts::account(&app).await? {
+                let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
+                hosts::try_now(&app, &account, &ids).await;
+            }
+            let people = app.db.point("visitors.people", move |tx| visits::people(tx, id)).await?;
+            return Reply::ok(&SignedIn::new(&form, id, people));
+        }
+        // Somebody else signed it in, or deleted it, between our look and our try.
+    }
+    Err(Error::unavailable("a visit kept changing while it was being signed in"))
+}
+
+/// The visit that a sign-in by this phone is for, with its people.
+async fn chosen(app: &App, phone: &str, now: &Now) -> Result<(Visit, Vec<Person>), Error> {
+    let (phone, at) = (phone.to_owned(), now.at);
+    let before = rules::end_of_day(now.zone(), now.local().date());
+    app.db
+        .read("visitors.choose", move |tx| {
+            if visits::is_blocked(tx, &phone)? {
+                return Err(Error::from(&rules::ASK_RECEPTION));
+            }
+            let id = rules::choose(&desk::candidates(tx, &phone, before, at)?, at)?;
+            let visit = visits::find(tx, id)?.ok_or(&rules::NOTHING_TODAY)?;
+            let people = visits::people(tx, id)?;
+            Ok((visit, people))
+        })
+        .await
+}
+
+/// Signs the visit in, if nobody else has meanwhile; the passes and the messages come with it.
+async fn first_sign_in(
+    app: &App,
+    visit: &Visit,
+    people: &[Person],
+    (now, base): (&Now, &str),
+) -> Result<bool, Error> {
+    let drawn = Arc::new(draw(app, visit.id, people.len()).await?);
+    let goes_to_koala = hosts::account(app).await?.is_some();
+    let (app_too, now, base, visit_id) = (app.clone(), now.clone(), base.to_owned(), visit.id);
+    app.db
+        .write("visitors.sign_in", move |tx| {
+            if !desk::sign_in(tx, visit_id, now.at)? {
+                return Ok(false);
+            }
+            let visit = visits::find(tx, visit_id)?.ok_or(&rules::NO_RECORD)?;
+            issue_passes(tx, &visit, &drawn)?;
+            let people = visits::people(tx, visit_id)?;
+            if goes_to_koala {
+                for person in &people {
+                    hosts::enqueue_create(tx, person.id, visit.ends_at, now.at)?;
+                }
+            }
+            let teller = Teller { app: &app_too, visit: &visit, people: &people, now: &now, base: &base };
+            teller.tell_employee(tx, Event::VisitorSignIn)?;
+            teller.tell_everyone(tx, Event::SignIn)?;
+            Ok(true)
+        })
+        .await
+}
+
+/// Makes each person's token and picture: beside the database, whose threads are for others.
+async fn draw(app: &App, visit_id: i64, count: usize) -> Result<Vec<Drawn>, Error> {
+    let ids = app.ids.clone();
+    let drawing = tokio::task::spawn_blocking(move || {
+        (0..count)
+            .map(|_| {
+                let token = hex::encode(ids.bytes::<16>());
+                let picture = qr::jpeg(&qr::content(visit_id, &token))?;
+                let picture = base64::engine::general_purpose::STANDARD.encode(picture);
+                Ok(Drawn { token, picture })
+            })
+            .collect()
+    });
+    drawing.await.map_err(|error| Error::internal(error.to_string()))?
+}
+
+fn issue_passes(tx: &mut Tx<'_>, visit: &Visit, drawn: &[Drawn]) -> Result<(), Error> {
+    let people = visits::people(tx, visit.id)?;
+    if people.len() != drawn.len() {
+        return Err(Error::internal("the people of a visit changed"));
+    }
+    let validity = Validity::of_visit(visit.starts_at, visit.ends_at);
+    for (person, drawn) in people.iter().zip(drawn) {
+        let pass = NewPass {
+            token: &drawn.token,
+            visit_id: visit.id,
+            person_id: person.id,
+            validity,
+            picture: &drawn.picture,
+        };
+        desk::insert_pass(tx, &pass)?;
+    }
+    Ok(())
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct CodeRequest {
+    /// What the reader read: the JSON text, the object, or the 32 digits alone (二维码数据).
+    #[serde(default)]
+    qrcode: Value,
+}
+
+/// What a reader sent; `None` inside for what is no code of ours.
+fn scanned(value: &Value) -> Result<Option<Scanned>, Error> {
+    match value {
+        Value::Null => Err(Error::invalid("qrcode", &REQUIRED.zh, &REQUIRED.en)),
+        Value::String(text) if text.trim().is_empty() => {
+            Err(Error::invalid("qrcode", &REQUIRED.zh, &REQUIRED.en))
+        }
+        Value::String(text) => Ok(qr::read(text)),
+        Value::Object(_) => Ok(qr::read_value(value)),
+        _ => Err(Error::invalid("qrcode", "应为文本或对象", "expected text or an object")),
+    }
+}
+
+/// What the gate does, and whose code it was.
+async fn judge(
+    app: &App,
+    scanned: Option<Scanned>,
+    at: Millis,
+) -> Result<(Option<&'static Code>, Option<desk::Pass>), Error> {
+    let Some(Scanned { visit_id, token }) = scanned else { return Ok((Some(&rules::PASS_UNKNOWN), None)) };
+    let pass = app.db.point("visitors.pass", move |tx| desk::pass(tx, &token)).await?;
+    let refusal = match &pass {
+        None => Some(&rules::PASS_UNKNOWN),
+        Some(pass) if visit_id.is_some_and(|id| id != pass.visit_id) => Some(&rules::PASS_UNKNOWN),
+        Some(pass) => pass.validity.refusal(at),
+    };
+    Ok((refusal, pass))
+}
+
+/// Check a code at a gate (访客二维码验证): one row is read, and nobody outside is asked.
+#[utoipa::path(post, path = "/v1/visit/qrcode", tag = "visitors", request_body = CodeRequest,
+    responses((status = 200, body = VisitorsAnswer)))]
+pub async fn check_code(State(app): State<App>, caller: Caller, input: Input<CodeRequest>) -> Outcome {
+    caller.may_run_desk()?;
+    let at = app.clock.now().at;
+    let (refusal, pass) = judge(&app, scanned(&input.value.qrcode)?, at).await?;
+    let (device_id, device) = match caller {
+        Caller::Device(device) => (Some(device.id), device.name),
+        Caller::Staff(staff) => (None, staff.name()),
+        _ => (None, String::new()),
+    };
+    let (visit_id, person_id) = pass.map(|pass| (pass.visit_id, pass.person_id)).unzip();
+    let verdict = refusal.map_or(0, |code| code.number);
+    scans::log(&app, Scan { at, device_id, device, visit_id, person_id, verdict }).await?;
+    match refusal {
+        None => Ok(Reply::no_content()),
+        Some(code) => Err(code.into()),
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct SignOutRequest {
+    /// Signs out whoever has this phone (手机号码); this or `qrcode`.
+    #[serde(default, deserialize_with = "optional")]
+    phone: Option<Phone>,
+    /// Signs out the person of this code (二维码数据).
+    #[serde(default)]
+    qrcode: Value,
+    /// Signs out everybody who came along, too. Default false: nobody leaves the list of those in the
+    /// building because somebody else went home.
+    #[serde(default)]
+    all: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SignedOut {
+    /// How many people were signed out (签退人数).
+    signed_out: usize,
+    /// How many of those who came along are still in the building (仍在场人数).
+    remaining: usize,
+}
+
+/// Sign out (签退) by phone or code; ours.
+#[utoipa::path(post, path = "/v1/visit/signout", tag = "visitors", request_body = SignOutRequest,
+    responses((status = 200, body = VisitorsReply<SignedOut>)))]
+pub async fn sign_out(State(app): State<App>, caller: Caller, input: Input<SignOutRequest>) -> Outcome {
+    caller.may_run_desk()?;
+    let SignOutRequest { phone, qrcode, all } = input.value;
+    let at = app.clock.now().at;
+    let person_id = match &phone {
+        Some(_) => None,
+        None => {
+            let (refusal, pass) = judge(&app, scanned(&qrcode)?, at).await?;
+            if refusal == Some(&rules::PASS_UNKNOWN) {
+                return Err((&rules::PASS_UNKNOWN).into());
+            }
+            pass.map(|pass| pass.person_id)
+        }
+    };
+    let phone = phone.map(String::from);
+    let signed_out = app.db.write("visitors.sign_out", move |tx| {
+        let party = match (&phone, person_id) {
+            (Some(phone), _) => desk::inside_by_phone(tx, phone, at)?,
+            (None, Some(person_id)) => desk::inside_by_person(tx, person_id, at)?,
+            (None, None) => Vec::new(),
+        };
+        let goes = |one: &Inside| {
+            all || phone.as_ref().map_or(Some(one.person_id) == person_id, |phone| *phone == one.phone)
+        };
+        let mut signed_out = 0;
+        for one in party.iter().filter(|one| goes(one)) {
+            signed_out += usize::from(desk::sign_out(tx, one.person_id, at)?);
+        }
+        if signed_out == 0 {
+            return Err(Error::from(&rules::NOT_HERE));
+        }
+        Ok(SignedOut { signed_out, remaining: party.len() - signed_out })
+    });
+    Reply::ok(&signed_out.await?)
+}

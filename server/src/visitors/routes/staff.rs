@@ -1,0 +1,347 @@
+//! The staff API of visitors: records, who is inside, scans, the blocklist, erasing.
+
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Outcome;
+use super::records::{RecordsQuery, load};
+use crate::app::App;
+use crate::clock::{local, text};
+use crate::error::Error;
+use crate::http::access::{Admin, Auditor, BaseUrl, Reception};
+use crate::http::envelope::Reply;
+use crate::http::extract::{Input, PathId, Query};
+use crate::http::fields::{Id, Phone, Prose, optional};
+use crate::http::idempotency;
+use crate::http::page::{Items, Page, PageQuery};
+use crate::staff::record_change;
+use crate::text::mask_phone;
+use crate::visitors::store::staff::{self as rows, Blocked, Guest, ScanItem};
+use crate::visitors::view::{Form, Record, When};
+use crate::visitors::{csv, hosts, rules, scans};
+
+const PAGE_SIZE: i64 = 20;
+/// The most rows of an exported file; the filters make more files of more.
+const LONGEST_FILE: i64 = 100_000;
+/// Rows read at once for a file.
+const FILE_PAGE: i64 = 500;
+
+/// Visitor records (访客记录), newest first.
+#[utoipa::path(get, path = "/admin/v1/visits", tag = "staff", params(RecordsQuery),
+    responses((status = 200, body = Items<Record>)))]
+pub async fn visits(
+    State(app): State<App>,
+    _: Auditor,
+    BaseUrl(base): BaseUrl,
+    Query(query): Query<RecordsQuery>,
+) -> Outcome {
+    let (filter, page) = query.split(app.clock.zone(), PAGE_SIZE);
+    let (total, found) = load(&app, filter, page).await?;
+    let form = Form::new(&app, &base);
+    let items = found.into_iter().map(|(visit, people)| Record::new(&form, visit, people, true)).collect();
+    Reply::ok(&Items::new(page, total, items))
+}
+
+fn file(name: &str, content: String) -> Response {
+    let mut response = content.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
+        headers.insert(CONTENT_DISPOSITION, value);
+    }
+    response
+}
+
+/// Visitor records as a file for spreadsheets (导出CSV): a line a person.
+#[utoipa::path(get, path = "/admin/v1/visits.csv", tag = "staff", params(RecordsQuery),
+    responses((status = 200, content_type = "text/csv", body = String)))]
+pub async fn visits_file(
+    State(app): State<App>,
+    _: Auditor,
+    Query(query): Query<RecordsQuery>,
+) -> Result<Response, Error> {
+    let (filter, _) = query.split(app.clock.zone(), PAGE_SIZE);
+    let zone = app.clock.zone().clone();
+    let when = |at: Option<i64>| at.map(|at| text(local(&zone, at))).unwrap_or_default();
+    let mut table = csv::Table::new(&[
+        "记录编号",
+        "姓名",
+        "手机号码",
+        "身份",
+        "单位",
+        "来访目的",
+        "申请人",
+        "被访人",
+        "被访人手机号码",
+        "部门",
+        "开始时间",
+        "结束时间",
+        "已授权",
+        "拒绝原因",
+        "签到时间",
+        "签退时间",
+        "备注",
+    ]);
+    let mut number = 1;
+    while (number - 1) * FILE_PAGE < LONGEST_FILE {
+        let (_, found) = load(&app, filter.clone(), Page { number, size: FILE_PAGE }).await?;
+        let is_last = i64::try_from(found.len()).unwrap_or(0) < FILE_PAGE;
+        for (visit, people) in found {
+            for (person, position) in people.iter().zip(0..) {
+                table.row(&[
+                    &visit.id.to_string(),
+                    &person.name,
+                    &person.phone,
+                    if position == 0 { "访客" } else { "随行人员" },
+                    &visit.come_from,
+                    rules::purpose(visit.purpose),
+                    &visit.proposer,
+                    &visit.interviewee,
+                    &visit.interviewee_phone,
+                    &visit.department,
+                    &when(Some(visit.starts_at)),
+                    &when(Some(visit.ends_at)),
+                    if visit.authorised_at.is_some() { "是" } else { "否" },
+                    &visit.refusal,
+                    &when(visit.signed_in_at),
+                    &when(person.signed_out_at),
+                    &visit.remark,
+                ]);
+            }
+        }
+        if is_last {
+            break;
+        }
+        number += 1;
+    }
+    Ok(file("visits.csv", table.finish()))
+}
+
+/// Somebody in the building (在场人员).
+#[derive(Serialize, ToSchema)]
+pub struct OnSite {
+    /// The record's id.
+    id: i64,
+    /// `visitor` (访客) or `retinue` (随行人员).
+    role: &'static str,
+    name: String,
+    phone: String,
+    come_from: String,
+    purpose: i64,
+    interviewee: String,
+    interviewee_phone: String,
+    department: String,
+    start_time: When,
+    end_time: When,
+    signin_time: When,
+}
+
+impl OnSite {
+    fn new(form: &Form, guest: Guest) -> Self {
+        Self {
+            id: guest.visit_id,
+            role: if guest.is_companion { "retinue" } else { "visitor" },
+            name: guest.name,
+            phone: guest.phone,
+            come_from: guest.come_from,
+            purpose: guest.purpose,
+            interviewee: guest.interviewee,
+            interviewee_phone: guest.interviewee_phone,
+            department: guest.department,
+            start_time: form.when(Some(guest.starts_at)),
+            end_time: form.when(Some(guest.ends_at)),
+            signin_time: form.when(Some(guest.signed_in_at)),
+        }
+    }
+}
+
+/// Who is in the building now (在场人员): signed in, not signed out, not past the end.
+#[utoipa::path(get, path = "/admin/v1/visits/on-site", tag = "staff", params(PageQuery),
+    responses((status = 200, body = Items<OnSite>)))]
+pub async fn on_site(
+    State(app): State<App>,
+    _: Auditor,
+    BaseUrl(base): BaseUrl,
+    Query(page): Query<PageQuery>,
+) -> Outcome {
+    let page = Page::from(page);
+    let (total, guests) = inside(&app, page).await?;
+    let form = Form::new(&app, &base);
+    let items = guests.into_iter().map(|guest| OnSite::new(&form, guest)).collect();
+    Reply::ok(&Items::new(page, total, items))
+}
+
+async fn inside(app: &App, page: Page) -> Result<(i64, Vec<Guest>), Error> {
+    // A scan may have brought somebody back.
+    scans::flush(app).await?;
+    let at = app.clock.now().at;
+    app.db.read("visitors.on_site", move |tx| rows::on_site(tx, at, page)).await
+}
+
+/// The evacuation list (疏散名单) to print: a line for everybody in the building, with room for a tick.
+#[utoipa::path(get, path = "/admin/v1/visits/on-site.csv", tag = "staff",
+    responses((status = 200, content_type = "text/csv", body = String)))]
+pub async fn on_site_file(State(app): State<App>, _: Auditor) -> Result<Response, Error> {
+    let (_, guests) = inside(&app, Page { number: 1, size: LONGEST_FILE }).await?;
+    let zone = app.clock.zone();
+    let mut table = csv::Table::new(&[
+        "已到集合点",
+        "姓名",
+        "手机号码",
+        "身份",
+        "单位",
+        "被访人",
+        "被访人手机号码",
+        "部门",
+        "签到时间",
+        "结束时间",
+    ]);
+    for guest in &guests {
+        table.row(&[
+            "□",
+            &guest.name,
+            &guest.phone,
+            if guest.is_companion { "随行人员" } else { "访客" },
+            &guest.come_from,
+            &guest.interviewee,
+            &guest.interviewee_phone,
+            &guest.department,
+            &text(local(zone, guest.signed_in_at)),
+            &text(local(zone, guest.ends_at)),
+        ]);
+    }
+    Ok(file("on-site.csv", table.finish()))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ScansQuery {
+    /// Only scans of this record's codes.
+    #[serde(default, deserialize_with = "optional")]
+    #[param(value_type = Option<i64>)]
+    visit_id: Option<Id>,
+}
+
+/// Scans at the gates (刷码记录), newest first.
+#[utoipa::path(get, path = "/admin/v1/scans", tag = "staff", params(ScansQuery, PageQuery),
+    responses((status = 200, body = Items<ScanItem>)))]
+pub async fn scans_list(
+    State(app): State<App>,
+    _: Auditor,
+    Query(page): Query<PageQuery>,
+    Query(query): Query<ScansQuery>,
+) -> Outcome {
+    scans::flush(&app).await?;
+    let page = Page::from(page);
+    let (visit_id, zone) = (query.visit_id.map(|id| id.0), app.clock.zone().clone());
+    let list = app.db.read("visitors.scans", move |tx| rows::scans(tx, visit_id, page, &zone));
+    let (total, items) = list.await?;
+    Reply::ok(&Items::new(page, total, items))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct BlocklistQuery {
+    /// Only this phone.
+    #[serde(default, deserialize_with = "optional")]
+    #[param(value_type = Option<String>)]
+    phone: Option<Phone>,
+}
+
+/// Phones that are sent to the reception (黑名单), newest first.
+#[utoipa::path(get, path = "/admin/v1/blocklist", tag = "staff", params(BlocklistQuery, PageQuery),
+    responses((status = 200, body = Items<Blocked>)))]
+pub async fn blocklist(
+    State(app): State<App>,
+    _: Auditor,
+    Query(page): Query<PageQuery>,
+    Query(query): Query<BlocklistQuery>,
+) -> Outcome {
+    let page = Page::from(page);
+    let (phone, zone) = (query.phone.map(String::from), app.clock.zone().clone());
+    let list =
+        app.db.read("visitors.blocklist", move |tx| rows::blocklist(tx, phone.as_deref(), page, &zone));
+    let (total, items) = list.await?;
+    Reply::ok(&Items::new(page, total, items))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct BlockRequest {
+    /// Exactly this phone.
+    phone: Phone,
+    /// For staff only.
+    #[serde(default, deserialize_with = "optional")]
+    reason: Option<Prose<2000>>,
+}
+
+/// Put a phone on the blocklist: it can neither apply nor sign in, and is not told why.
+#[utoipa::path(post, path = "/admin/v1/blocklist", tag = "staff", request_body = BlockRequest,
+    responses((status = 201, body = Blocked)))]
+pub async fn block(
+    State(app): State<App>,
+    Reception(staff): Reception,
+    input: Input<BlockRequest>,
+) -> Outcome {
+    let (phone, reason) = (String::from(input.value.phone), input.value.reason.map(String::from));
+    let (now, zone) = (app.clock.now(), app.clock.zone().clone());
+    let (at, once) = (now.at, (input.once, staff.name(), &now));
+    idempotency::write(&app, "visitors.block", once, StatusCode::CREATED, move |tx| {
+        let id = rows::block(tx, &phone, reason.as_deref().unwrap_or_default(), &staff.name(), at)?;
+        let blocked = rows::find_blocked(tx, id, &zone)?.ok_or_else(no_entry)?;
+        let target = format!("blocklist {id}");
+        record_change(tx, &staff, "blocklist.add", &target, &Value::Null, &json!(blocked), at)?;
+        Ok(blocked)
+    })
+    .await
+}
+
+fn no_entry() -> Error {
+    Error::not_found("黑名单中没有这一条", "there is no such entry")
+}
+
+/// Take a phone off the blocklist.
+#[utoipa::path(delete, path = "/admin/v1/blocklist/{id}", tag = "staff", params(("id" = i64, Path)),
+    responses((status = 204)))]
+pub async fn unblock(State(app): State<App>, Reception(staff): Reception, PathId(id): PathId) -> Outcome {
+    let (at, zone) = (app.clock.now().at, app.clock.zone().clone());
+    app.db
+        .write("visitors.unblock", move |tx| {
+            let blocked = rows::find_blocked(tx, id, &zone)?.ok_or_else(no_entry)?;
+            if !rows::unblock(tx, id)? {
+                return Err(no_entry());
+            }
+            let target = format!("blocklist {id}");
+            record_change(tx, &staff, "blocklist.remove", &target, &json!(blocked), &Value::Null, at)
+        })
+        .await?;
+    Ok(Reply::no_content())
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct EraseRequest {
+    /// Whose data to erase.
+    phone: Phone,
+}
+
+/// Erase a person by phone (按手机号码清除个人信息): name and phone wherever they stand, bindings, waiting and
+/// kept messages, codes, and the person in Koala.
+#[utoipa::path(post, path = "/admin/v1/visits/erase", tag = "staff", request_body = EraseRequest,
+    responses((status = 200, body = rows::Erased)))]
+pub async fn erase(State(app): State<App>, Admin(staff): Admin, input: Input<EraseRequest>) -> Outcome {
+    let phone = String::from(input.value.phone);
+    let at = app.clock.now().at;
+    let erased = app.db.write("visitors.erase", move |tx| {
+        let (erased, koala_ids) = rows::erase_phone(tx, &phone)?;
+        hosts::forget(tx, &koala_ids, at)?;
+        // The log must not keep what was erased.
+        let target = mask_phone(&phone);
+        record_change(tx, &staff, "visits.erase", &target, &Value::Null, &json!(erased), at)?;
+        Ok::<_, Error>(erased)
+    });
+    Reply::ok(&erased.await?)
+}

@@ -1,0 +1,295 @@
+//! Applications and invitations, and what is decided about them.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use yuyue_db::Tx;
+
+use super::Outcome;
+use crate::app::{App, Mode};
+use crate::clock::Now;
+use crate::error::Error;
+use crate::http::access::BaseUrl;
+use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
+use crate::http::extract::{Input, LARGE_BODY_LIMIT, PathId};
+use crate::http::fields::{IntIn, Line, Moment, Name, Phone, Prose, REQUIRED, optional};
+use crate::http::idempotency;
+use crate::staff::{self, Role};
+use crate::visitors::caller::Caller;
+use crate::visitors::directory::{self, Employee};
+use crate::visitors::hosts;
+use crate::visitors::messages::{Event, Teller};
+use crate::visitors::rules::{self, Proposal};
+use crate::visitors::store::{self, visits::NewVisit};
+use crate::visitors::view::{Form, Record};
+
+#[derive(Serialize, ToSchema)]
+pub struct Purpose {
+    label: &'static str,
+    value: usize,
+}
+
+/// What a visit may be for (选择来访目的); withdrawn by V1.0.3, whose fixed list it gives.
+#[utoipa::path(get, path = "/v1/subject/purpose", tag = "visitors",
+    responses((status = 200, body = VisitorsReply<Vec<Purpose>>)))]
+pub async fn purposes(caller: Caller) -> Outcome {
+    caller.is_known()?;
+    let purposes = rules::PURPOSES.iter().enumerate().map(|(value, label)| Purpose { label, value });
+    Reply::ok(&purposes.collect::<Vec<_>>())
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct ApplyRequest {
+    /// 1: visitor (访客).
+    #[serde(rename = "subject_type")]
+    _subject_type: IntIn<1, 1>,
+    /// 访客姓名
+    name: Name,
+    /// 访客手机号码
+    phone: Phone,
+    /// 来访目的: 0-其它；1-面试；2-商务；3-亲友；4-快递送货. Default 0.
+    #[serde(default, deserialize_with = "optional")]
+    purpose: Option<IntIn<0, 4>>,
+    /// 备注
+    #[serde(default, deserialize_with = "optional")]
+    remark: Option<Prose<2000>>,
+    /// 访客单位
+    #[serde(default, deserialize_with = "optional")]
+    come_from: Option<Line<128>>,
+    /// 申请人的手机号码: the visitor's for an application, the interviewee's for an invitation.
+    proposer: Phone,
+    /// 被访人
+    interviewee: Name,
+    /// 被访人手机号码
+    interviewee_phone: Phone,
+    /// 来访开始时间: Unix seconds or `YYYY-MM-DD HH:MM:SS`.
+    start_time: Moment,
+    /// 来访结束时间: Unix seconds or `YYYY-MM-DD HH:MM:SS`.
+    end_time: Moment,
+    /// 访客分组; kept and returned as sent.
+    #[serde(default)]
+    group_ids: Value,
+    /// 随行人员数组, at most 20.
+    #[serde(default, alias = "retinue")]
+    retinues: Option<Vec<RetinueRequest>>,
+}
+
+/// A companion (随行人员); a photo is accepted and not kept.
+#[derive(Deserialize, ToSchema)]
+pub struct RetinueRequest {
+    /// 随行人员姓名
+    name: Name,
+    /// 随行人员手机号码
+    phone: Phone,
+}
+
+/// The longest `group_ids`, as JSON.
+const LONGEST_GROUPS: usize = 2_000;
+
+impl ApplyRequest {
+    fn new_visit(self, app: &App) -> Result<(NewVisit, Proposal), Error> {
+        let companions = self.retinues.unwrap_or_default();
+        if companions.len() > rules::MOST_COMPANIONS {
+            return Err(Error::invalid("retinues", "最多 20 人", "at most 20"));
+        }
+        let group_ids = if self.group_ids.is_null() { Value::from("") } else { self.group_ids };
+        let group_ids = group_ids.to_string();
+        if group_ids.len() > LONGEST_GROUPS {
+            return Err(Error::invalid("group_ids", "太长", "is too long"));
+        }
+        let proposal = rules::proposal(&self.proposer, &self.phone, &self.interviewee_phone)?;
+        let zone = app.clock.zone();
+        let mut people = vec![(self.name.into(), self.phone.into())];
+        people.extend(companions.into_iter().map(|one| (one.name.into(), one.phone.into())));
+        let new = NewVisit {
+            purpose: self.purpose.map_or(0, |purpose| purpose.0),
+            remark: self.remark.map(String::from).unwrap_or_default(),
+            come_from: self.come_from.map(String::from).unwrap_or_default(),
+            group_ids,
+            proposer: self.proposer.into(),
+            interviewee: self.interviewee.into(),
+            interviewee_phone: self.interviewee_phone.into(),
+            department: String::new(),
+            starts_at: self.start_time.at(zone),
+            ends_at: self.end_time.at(zone),
+            is_authorised: proposal == Proposal::Invitation,
+            people,
+        };
+        Ok((new, proposal))
+    }
+}
+
+/// Apply, or invite (访客申请（员工或访客）).
+#[utoipa::path(post, path = "/v1/subject", tag = "visitors", request_body = ApplyRequest,
+    responses((status = 200, body = VisitorsReply<Record>)))]
+pub async fn apply(
+    State(app): State<App>,
+    caller: Caller,
+    BaseUrl(base): BaseUrl,
+    input: Input<ApplyRequest, LARGE_BODY_LIMIT>,
+) -> Outcome {
+    let (mut new, proposal) = input.value.new_visit(&app)?;
+    match proposal {
+        Proposal::Invitation => caller.may_act_as_employee(&new.proposer, Role::Reception)?,
+        Proposal::Application => caller.may_use_phone(&new.proposer, Role::Reception)?,
+    }
+    let interviewee = interviewee(&app, &new).await;
+    if let Ok(employee) = &interviewee {
+        new.department = employee.as_ref().map(|employee| employee.department.clone()).unwrap_or_default();
+    }
+    let (now, app_too) = (app.clock.now(), app.clone());
+    let once = (input.once, caller.name(), &now);
+    let judged = now.clone();
+    idempotency::write(&app, "visitors.apply", once, StatusCode::OK, move |tx| {
+        rules::check_times(new.starts_at, new.ends_at, judged.at)?;
+        if interviewee.clone()?.is_none() && app_too.mode == Mode::Enforced {
+            return Err((&rules::NO_INTERVIEWEE).into());
+        }
+        book(&app_too, tx, &new, proposal, (&judged, &base))
+    })
+    .await
+}
+
+/// The employee who is to be visited. As documented nobody has to be in the directory, so there
+/// nobody waits for it.
+async fn interviewee(app: &App, new: &NewVisit) -> Result<Option<Employee>, Error> {
+    if app.mode == Mode::Enforced {
+        return directory::find(app, &new.interviewee, &new.interviewee_phone).await;
+    }
+    let phone = new.interviewee_phone.clone();
+    app.db.point("visitors.department", move |tx| store::directory::find_by_phone(tx, &phone)).await
+}
+
+fn book(
+    app: &App,
+    tx: &mut Tx<'_>,
+    new: &NewVisit,
+    proposal: Proposal,
+    (now, base): (&Now, &str),
+) -> Result<Record, Error> {
+    let phones = new.people.iter().map(|(_, phone)| phone);
+    for phone in phones.chain([&new.proposer]) {
+        if store::visits::is_blocked(tx, phone)? {
+            return Err((&rules::ASK_RECEPTION).into());
+        }
+    }
+    let id = store::visits::insert(tx, new, now.at)?;
+    let visit = store::visits::find(tx, id)?.ok_or(&rules::NO_RECORD)?;
+    let people = store::visits::people(tx, id)?;
+    let teller = Teller { app, visit: &visit, people: &people, now, base };
+    match proposal {
+        Proposal::Invitation => teller.tell_everyone(tx, Event::ApprovalPass)?,
+        Proposal::Application => {
+            teller.tell_employee(tx, Event::ApprovalReminder)?;
+            teller.tell_visitor(tx, Event::ApplyReceipt)?;
+        }
+    }
+    Ok(Record::new(&Form::new(app, base), visit, people, false))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct DecisionRequest {
+    /// `approve` (the default) or `refuse`.
+    #[serde(default, deserialize_with = "optional")]
+    decision: Option<Line<16>>,
+    /// Why it is refused (拒绝原因); needed to refuse.
+    #[serde(default, deserialize_with = "optional")]
+    reason: Option<Prose<2000>>,
+}
+
+/// Authorise (员工授权), or refuse with a reason. Without a body it authorises.
+#[utoipa::path(put, path = "/v1/auth/{id}", tag = "visitors", params(("id" = i64, Path)),
+    request_body = DecisionRequest, responses((status = 200, body = VisitorsAnswer)))]
+pub async fn decide(
+    State(app): State<App>,
+    caller: Caller,
+    BaseUrl(base): BaseUrl,
+    PathId(id): PathId,
+    input: Input<DecisionRequest>,
+) -> Outcome {
+    let by = caller.as_employee(Role::Reception)?;
+    let reason = input.value.reason.map(String::from);
+    let refusal = match input.value.decision.as_ref().map(|decision| decision.as_str()) {
+        None | Some("approve") => None,
+        Some("refuse") => Some(reason.ok_or_else(|| Error::invalid("reason", &REQUIRED.zh, &REQUIRED.en))?),
+        Some(_) => {
+            let (zh, en) = ("应为 approve 或 refuse", "expected approve or refuse");
+            return Err(Error::invalid("decision", zh, en));
+        }
+    };
+    let (now, app_too) = (app.clock.now(), app.clone());
+    app.db
+        .write("visitors.decide", move |tx| match &refusal {
+            None => authorise(&app_too, tx, id, by.as_deref(), (&now, &base)),
+            Some(reason) => refuse(tx, id, by.as_deref(), reason, &now),
+        })
+        .await?;
+    Ok(Reply::no_content())
+}
+
+fn not_ones_own() -> Error {
+    Error::forbidden("只有被访人可以审批", "only the interviewee may decide")
+}
+
+fn authorise(
+    app: &App,
+    tx: &mut Tx<'_>,
+    id: i64,
+    by: Option<&str>,
+    (now, base): (&Now, &str),
+) -> Result<(), Error> {
+    let is_new = store::visits::authorise(tx, id, by, now.at)?;
+    let visit = store::visits::find(tx, id)?.ok_or(&rules::NO_RECORD)?;
+    if is_new {
+        let people = store::visits::people(tx, id)?;
+        let teller = Teller { app, visit: &visit, people: &people, now, base };
+        return teller.tell_everyone(tx, Event::ApprovalPass);
+    }
+    if by.is_some_and(|by| by != visit.interviewee_phone) {
+        return Err(not_ones_own());
+    }
+    if visit.authorised_at.is_some() {
+        return Ok(());
+    }
+    Err(if visit.refused_at.is_some() { &rules::REFUSED } else { &rules::EXPIRED }.into())
+}
+
+fn refuse(tx: &mut Tx<'_>, id: i64, by: Option<&str>, reason: &str, now: &Now) -> Result<(), Error> {
+    if store::visits::refuse(tx, id, by, reason, now.at)? {
+        return Ok(());
+    }
+    let visit = store::visits::find(tx, id)?.ok_or(&rules::NO_RECORD)?;
+    if by.is_some_and(|by| by != visit.interviewee_phone) {
+        return Err(not_ones_own());
+    }
+    if visit.refused_at.is_some() { Ok(()) } else { Err((&rules::AUTHORISED).into()) }
+}
+
+/// Delete a record (删除访客申请记录); its codes open nothing from then on.
+#[utoipa::path(delete, path = "/v1/visit/records/{id}", tag = "visitors", params(("id" = i64, Path)),
+    responses((status = 200, body = VisitorsAnswer)))]
+pub async fn delete(State(app): State<App>, caller: Caller, PathId(id): PathId) -> Outcome {
+    caller.may_as_staff(Role::Reception)?;
+    let (at, staff) = (app.clock.now().at, caller.staff());
+    app.db
+        .write("visitors.delete", move |tx| {
+            let koala_ids = store::visits::delete(tx, id)?.ok_or(&rules::NO_RECORD)?;
+            if let Some(staff) = &staff {
+                let target = format!("visit {id}");
+                staff::record_change(
+                    tx,
+                    staff,
+                    "visit.delete",
+                    &target,
+                    &json!({ "id": id }),
+                    &Value::Null,
+                    at,
+                )?;
+            }
+            hosts::forget(tx, &koala_ids, at)
+        })
+        .await?;
+    Ok(Reply::no_content())
+}

@@ -1,0 +1,132 @@
+//! WeChat web authorisation: how a browser inside WeChat proves whose it is.
+
+use axum::extract::State;
+use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::clock::{MINUTE, SECOND};
+use crate::error::Error;
+use crate::http::access::{self, BaseUrl};
+use crate::http::extract::Query;
+use crate::http::fields::{Line, optional};
+use crate::ids::fingerprint;
+use crate::visitors::caller::WECHAT_COOKIE;
+use crate::visitors::{login, store};
+
+/// Ties the authorisation to the browser that began it: else somebody could be made to act as another.
+const STATE_COOKIE: &str = "yuyue_wechat_state";
+/// WeChat's own codes live no longer.
+const STATE_LIFETIME: i64 = 5 * MINUTE;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct StartQuery {
+    /// The page of ours to go to afterwards, beginning with `/`. Default `/`.
+    #[serde(default, deserialize_with = "optional")]
+    #[param(value_type = Option<String>)]
+    next: Option<Line<500>>,
+}
+
+/// A path on this server, and nothing a browser would take for another host.
+fn is_own_path(next: &str) -> bool {
+    next.starts_with('/') && !next.starts_with("//") && !next.contains('\\')
+}
+
+fn redirect(to: &str, cookies: &[String]) -> Result<Response, Error> {
+    let value = |text: &str| HeaderValue::try_from(text).map_err(|error| Error::internal(error.to_string()));
+    let mut response = StatusCode::FOUND.into_response();
+    response.headers_mut().insert(LOCATION, value(to)?);
+    for cookie in cookies {
+        response.headers_mut().append(SET_COOKIE, value(cookie)?);
+    }
+    Ok(response)
+}
+
+fn cookie(base: &str, name: &str, content: &str, millis: i64) -> String {
+    let secure = if base.starts_with("https://") { "; Secure" } else { "" };
+    format!("{name}={content}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", millis / SECOND)
+}
+
+/// Send the browser to WeChat (微信网页授权).
+#[utoipa::path(get, path = "/auth/wechat/start", tag = "login", params(StartQuery),
+    responses((status = 302, description = "To WeChat's authorisation page")))]
+pub async fn start(
+    State(app): State<App>,
+    BaseUrl(base): BaseUrl,
+    Query(query): Query<StartQuery>,
+) -> Result<Response, Error> {
+    let next = query.next.map_or_else(|| "/".to_owned(), String::from);
+    if !is_own_path(&next) {
+        return Err(Error::invalid("next", "应为本站路径", "expected a path on this server"));
+    }
+    let state = hex::encode(app.ids.bytes::<16>());
+    let (row, expires_at) = (state.clone(), app.clock.now().at + STATE_LIFETIME);
+    app.db
+        .write("visitors.start", move |tx| store::sessions::insert_state(tx, &row, &next, expires_at))
+        .await?;
+    let back = format!("{base}/auth/wechat/callback");
+    let to = login::page(&app, &back, &state)?;
+    redirect(&to, &[cookie(&base, STATE_COOKIE, &state, STATE_LIFETIME)])
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CallbackQuery {
+    /// What WeChat gave the browser; absent when the user refused.
+    #[serde(default, deserialize_with = "optional")]
+    #[param(value_type = Option<String>)]
+    code: Option<Line<256>>,
+    #[param(value_type = String)]
+    state: Line<128>,
+}
+
+/// Where WeChat sends the browser back to: starts the session.
+#[utoipa::path(get, path = "/auth/wechat/callback", tag = "login", params(CallbackQuery),
+    responses((status = 302, description = "To the page that was asked for, with the session cookie")))]
+pub async fn callback(
+    State(app): State<App>,
+    BaseUrl(base): BaseUrl,
+    headers: HeaderMap,
+    Query(query): Query<CallbackQuery>,
+) -> Result<Response, Error> {
+    let start_over =
+        || Error::forbidden("微信授权已失效，请重新进入", "this authorisation is over; please start again");
+    let state = String::from(query.state);
+    if access::cookie(&headers, STATE_COOKIE) != Some(state.as_str()) {
+        return Err(start_over());
+    }
+    let at = app.clock.now().at;
+    let next = app.db.write("visitors.state", move |tx| store::sessions::take_state(tx, &state, at)).await?;
+    let next = next.ok_or_else(start_over)?;
+    let code = query.code.ok_or_else(start_over)?;
+    let user = login::user_of_code(&app, &code).await?;
+    let token = app.ids.token();
+    let (hash, lifetime) = (fingerprint(&token), app.config.visitors.session_lifetime);
+    app.db
+        .write("visitors.session", move |tx| {
+            let user = (user.id.as_str(), user.nick.as_str(), user.avatar.as_str());
+            store::sessions::insert_session(tx, &hash, user, (at, at + lifetime))
+        })
+        .await?;
+    let cookies = [cookie(&base, WECHAT_COOKIE, &token, lifetime), cookie(&base, STATE_COOKIE, "", 0)];
+    redirect(&next, &cookies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own_path;
+
+    #[test]
+    fn only_our_own_pages_are_gone_to() {
+        for own in ["/", "/h5/records?page=2", "/a//b"] {
+            assert!(is_own_path(own), "{own}");
+        }
+        for other in ["", "https://evil.example", "//evil.example", "/\\evil.example", "h5"] {
+            assert!(!is_own_path(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Sign-in, passes, scans and sign-out.
+
+use yuyue_db::{Row, Tx, params, sql};
+
+use super::Result;
+use crate::clock::Millis;
+use crate::visitors::rules::{Candidate, Validity};
+use crate::visitors::scans::Scan;
+
+/// The visits of a phone that have not ended and start before `before`, refused ones left out.
+pub fn candidates(tx: &mut Tx<'_>, phone: &str, before: Millis, at: Millis) -> Result<Vec<Candidate>> {
+    let list = sql!(
+        "SELECT v.id, v.starts_at, (v.authorised_at IS NOT NULL) AS is_authorised
+         FROM visit v
+         WHERE v.id IN (SELECT visit_id FROM visit_person WHERE phone = $1)
+           AND v.ends_at > $3 AND v.starts_at < $2 AND v.refused_at IS NULL
+         ORDER BY v.starts_at, v.id"
+    );
+    let candidate = |row: &Row<'_>| {
+        Ok(Candidate {
+            visit_id: row.get("id")?,
+            starts_at: row.get("starts_at")?,
+            is_authorised: row.get("is_authorised")?,
+        })
+    };
+    Ok(tx.query(list, params![phone, before, at], candidate)?)
+}
+
+/// Signs a visit in, once; whether this was the time. Its row is locked from here on.
+pub fn sign_in(tx: &mut Tx<'_>, visit_id: i64, at: Millis) -> Result<bool> {
+    let update = sql!(
+        "UPDATE visit SET signed_in_at = $2
+         WHERE id = $1 AND signed_in_at IS NULL AND authorised_at IS NOT NULL AND ends_at > $2"
+    );
+    Ok(tx.execute(update, params![visit_id, at])? == 1)
+}
+
+/// Back after signing out.
+pub fn come_back(tx: &mut Tx<'_>, visit_id: i64, phone: &str) -> Result<()> {
+    let update = sql!(
+        "UPDATE visit_person SET signed_out_at = NULL
+         WHERE visit_id = $1 AND phone = $2 AND signed_out_at IS NOT NULL"
+    );
+    tx.execute(update, params![visit_id, phone])?;
+    Ok(())
+}
+
+/// A person's pass, with its picture as base64.
+pub struct NewPass<'p> {
+    pub token: &'p str,
+    pub visit_id: i64,
+    pub person_id: i64,
+    pub validity: Validity,
+    pub picture: &'p str,
+}
+
+pub fn insert_pass(tx: &mut Tx<'_>, pass: &NewPass<'_>) -> Result<()> {
+    let insert = sql!(
+        "INSERT INTO pass (token, visit_id, person_id, valid_from, valid_until) VALUES ($1, $2, $3, $4, $5)"
+    );
+    let Validity { from, until } = pass.validity;
+    tx.execute(insert, params![pass.token, pass.visit_id, pass.person_id, from, until])?;
+    let insert = sql!("INSERT INTO pass_image (token, body, expires_at) VALUES ($1, $2, $3)");
+    tx.execute(insert, params![pass.token, pass.picture, until])?;
+    Ok(())
+}
+
+/// What a gate needs to know of a pass: one row, found by its key.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    pub visit_id: i64,
+    pub person_id: i64,
+    pub validity: Validity,
+}
+
+pub fn pass(tx: &mut Tx<'_>, token: &str) -> Result<Option<Pass>> {
+    let find = sql!("SELECT visit_id, person_id, valid_from, valid_until FROM pass WHERE token = $1");
+    let pass = tx.query_opt(find, params![token], |row| {
+        Ok(Pass {
+            visit_id: row.get("visit_id")?,
+            person_id: row.get("person_id")?,
+            validity: Validity { from: row.get("valid_from")?, until: row.get("valid_until")? },
+        })
+    });
+    Ok(pass?)
+}
+
+/// The picture (base64) of a pass that has not expired, and when it does.
+pub fn picture(tx: &mut Tx<'_>, token: &str, at: Millis) -> Result<Option<(String, Millis)>> {
+    let find = sql!("SELECT body, expires_at FROM pass_image WHERE token = $1 AND expires_at > $2");
+    Ok(tx.query_opt(find, params![token, at], |row| Ok((row.get("body")?, row.get("expires_at")?)))?)
+}
+
+/// How long after signing out a scan is still the way out, and not a return.
+const WAY_OUT: Millis = 10 * crate::clock::MINUTE;
+
+/// Writes a scan. Who passes a gate well after signing out has come back.
+pub fn insert_scan(tx: &mut Tx<'_>, scan: &Scan) -> Result<()> {
+    let insert = sql!(
+        "INSERT INTO scan (at, device_id, device, visit_id, person_id, verdict) VALUES ($1, $2, $3, $4, $5, $6)"
+    );
+    let values = params![scan.at, scan.device_id, &scan.device, scan.visit_id, scan.person_id, scan.verdict];
+    tx.execute(insert, values)?;
+    if scan.verdict == 0 && scan.person_id.is_some() {
+        let update =
+            sql!("UPDATE visit_person SET signed_out_at = NULL WHERE id = $1 AND signed_out_at < $2");
+        tx.execute(update, params![scan.person_id, scan.at - WAY_OUT])?;
+    }
+    Ok(())
+}
+
+/// Somebody in the building.
+#[derive(Clone, Debug)]
+pub struct Inside {
+    pub visit_id: i64,
+    pub person_id: i64,
+    pub phone: String,
+}
+
+/// The people in the building with this phone, or of the visits that it belongs to.
+pub fn inside_by_phone(tx: &mut Tx<'_>, phone: &str, at: Millis) -> Result<Vec<Inside>> {
+    let list = sql!(
+        "SELECT p.visit_id, p.id, p.phone FROM visit v JOIN visit_person p ON p.visit_id = v.id
+         WHERE v.id IN (SELECT visit_id FROM visit_person WHERE phone = $1)
+           AND v.signed_in_at IS NOT NULL AND v.ends_at > $2 AND p.signed_out_at IS NULL
+         ORDER BY p.visit_id, p.position"
+    );
+    Ok(tx.query(list, params![phone, at], inside)?)
+}
+
+/// The people in the building who came with this person.
+pub fn inside_by_person(tx: &mut Tx<'_>, person_id: i64, at: Millis) -> Result<Vec<Inside>> {
+    let list = sql!(
+        "SELECT p.visit_id, p.id, p.phone FROM visit v JOIN visit_person p ON p.visit_id = v.id
+         WHERE v.id = (SELECT visit_id FROM visit_person WHERE id = $1)
+           AND v.signed_in_at IS NOT NULL AND v.ends_at > $2 AND p.signed_out_at IS NULL
+         ORDER BY p.visit_id, p.position"
+    );
+    Ok(tx.query(list, params![person_id, at], inside)?)
+}
+
+fn inside(row: &Row<'_>) -> yuyue_db::Result<Inside> {
+    Ok(Inside { visit_id: row.get("visit_id")?, person_id: row.get("id")?, phone: row.get("phone")? })
+}
+
+/// Signs one person out; whether this was the time.
+pub fn sign_out(tx: &mut Tx<'_>, person_id: i64, at: Millis) -> Result<bool> {
+    let update = sql!("UPDATE visit_person SET signed_out_at = $2 WHERE id = $1 AND signed_out_at IS NULL");
+    Ok(tx.execute(update, params![person_id, at])? == 1)
+}
+
+/// A person whom Koala should know or has been told of.
+#[derive(Clone, Debug)]
+pub struct KoalaPerson {
+    pub name: String,
+    pub phone: String,
+    pub koala_id: Option<i64>,
+    pub purpose: i64,
+    pub interviewee: String,
+    pub come_from: String,
+    pub remark: String,
+    pub group_ids: String,
+    pub starts_at: Millis,
+    pub ends_at: Millis,
+}
+
+pub fn koala_person(tx: &mut Tx<'_>, person_id: i64) -> Result<Option<KoalaPerson>> {
+    let find = sql!(
+        "SELECT p.name, p.phone, p.koala_id, v.purpose, v.interviewee, v.come_from, v.remark, v.group_ids,
+                v.starts_at, v.ends_at
+         FROM visit_person p JOIN visit v ON v.id = p.visit_id
+         WHERE p.id = $1 AND v.erased_at IS NULL AND p.phone <> ''"
+    );
+    let person = tx.query_opt(find, params![person_id], |row| {
+        Ok(KoalaPerson {
+            name: row.get("name")?,
+            phone: row.get("phone")?,
+            koala_id: row.get("koala_id")?,
+            purpose: row.get("purpose")?,
+            interviewee: row.get("interviewee")?,
+            come_from: row.get("come_from")?,
+            remark: row.get("remark")?,
+            group_ids: row.get("group_ids")?,
+            starts_at: row.get("starts_at")?,
+            ends_at: row.get("ends_at")?,
+        })
+    });
+    Ok(person?)
+}
+
+/// Remembers Koala's id of a person who has none yet; false when the person is gone or has one.
+pub fn set_koala_id(tx: &mut Tx<'_>, person_id: i64, koala_id: i64) -> Result<bool> {
+    let update =
+        sql!("UPDATE visit_person SET koala_id = $2 WHERE id = $1 AND koala_id IS NULL AND phone <> ''");
+    Ok(tx.execute(update, params![person_id, koala_id])? == 1)
+}
+
+/// Forgets pictures past their time.
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
+    tx.execute(sql!("DELETE FROM pass_image WHERE expires_at <= $1"), params![at])?;
+    Ok(())
+}

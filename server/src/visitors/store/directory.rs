@@ -1,0 +1,116 @@
+//! The cached employee directory and the copies of its pictures.
+
+use yuyue_db::{Row, Tx, params, sql};
+
+use super::Result;
+use crate::clock::Millis;
+use crate::visitors::directory::Employee;
+
+fn employee(row: &Row<'_>) -> yuyue_db::Result<Employee> {
+    Ok(Employee {
+        subject_id: row.get("subject_id")?,
+        name: row.get("name")?,
+        phone: row.get("phone")?,
+        department: row.get("department")?,
+        avatar_source: row.get("avatar_source")?,
+        avatar: row.get("avatar")?,
+    })
+}
+
+/// The employee with this phone and name.
+pub fn find(tx: &mut Tx<'_>, name: &str, phone: &str) -> Result<Option<Employee>> {
+    let find = sql!(
+        "SELECT subject_id, name, phone, department, avatar_source, avatar FROM employee
+         WHERE phone = $1 AND name = $2 ORDER BY subject_id LIMIT 1"
+    );
+    Ok(tx.query_opt(find, params![phone, name], employee)?)
+}
+
+/// Any employee with this phone.
+pub fn find_by_phone(tx: &mut Tx<'_>, phone: &str) -> Result<Option<Employee>> {
+    let find = sql!(
+        "SELECT subject_id, name, phone, department, avatar_source, avatar FROM employee
+         WHERE phone = $1 ORDER BY subject_id LIMIT 1"
+    );
+    Ok(tx.query_opt(find, params![phone], employee)?)
+}
+
+/// When the whole directory was last read; 0 if it must be read again.
+pub fn refreshed_at(tx: &mut Tx<'_>) -> Result<Millis> {
+    let find = sql!("SELECT refreshed_at FROM directory WHERE id = 1");
+    Ok(tx.query_one(find, &[], |row| row.get("refreshed_at"))?)
+}
+
+pub fn set_refreshed_at(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
+    tx.execute(sql!("UPDATE directory SET refreshed_at = $1 WHERE id = 1"), params![at])?;
+    Ok(())
+}
+
+pub fn all_ids(tx: &mut Tx<'_>) -> Result<Vec<i64>> {
+    Ok(tx.query(sql!("SELECT subject_id FROM employee ORDER BY subject_id"), &[], |row| {
+        row.get("subject_id")
+    })?)
+}
+
+/// Writes what Koala says of an employee; the copy of a picture stays while its source does.
+pub fn upsert(tx: &mut Tx<'_>, employee: &Employee) -> Result<()> {
+    let upsert = sql!(
+        "INSERT INTO employee (subject_id, name, phone, department, avatar_source, avatar)
+         VALUES ($1, $2, $3, $4, $5, '')
+         ON CONFLICT (subject_id) DO UPDATE SET
+             name = excluded.name, phone = excluded.phone, department = excluded.department,
+             avatar_source = excluded.avatar_source,
+             avatar = CASE WHEN employee.avatar_source = excluded.avatar_source THEN employee.avatar ELSE '' END
+         WHERE employee.name <> excluded.name OR employee.phone <> excluded.phone
+            OR employee.department <> excluded.department OR employee.avatar_source <> excluded.avatar_source"
+    );
+    let Employee { subject_id, name, phone, department, avatar_source, .. } = employee;
+    let values = params![*subject_id, name, phone, department, avatar_source];
+    tx.execute(upsert, values)?;
+    Ok(())
+}
+
+pub fn delete(tx: &mut Tx<'_>, subject_id: i64) -> Result<()> {
+    tx.execute(sql!("DELETE FROM employee WHERE subject_id = $1"), params![subject_id])?;
+    Ok(())
+}
+
+/// A picture that is served under its name.
+pub struct Picture {
+    pub name: String,
+    pub media: String,
+    /// Base64.
+    pub body: String,
+}
+
+/// Stores the copy of an employee's picture, unless its source has changed meanwhile.
+pub fn save_avatar(
+    tx: &mut Tx<'_>,
+    (subject_id, source): (i64, &str),
+    picture: &Picture,
+    at: Millis,
+) -> Result<()> {
+    let update =
+        sql!("UPDATE employee SET avatar = $3 WHERE subject_id = $1 AND avatar_source = $2 AND avatar = ''");
+    if tx.execute(update, params![subject_id, source, &picture.name])? == 1 {
+        let insert = sql!("INSERT INTO avatar (name, media, body, created_at) VALUES ($1, $2, $3, $4)");
+        tx.execute(insert, params![&picture.name, &picture.media, &picture.body, at])?;
+    }
+    Ok(())
+}
+
+pub fn picture(tx: &mut Tx<'_>, name: &str) -> Result<Option<Picture>> {
+    let find = sql!("SELECT name, media, body FROM avatar WHERE name = $1");
+    let picture = tx.query_opt(find, params![name], |row| {
+        Ok(Picture { name: row.get("name")?, media: row.get("media")?, body: row.get("body")? })
+    });
+    Ok(picture?)
+}
+
+/// Forgets copies that no employee has any more.
+pub fn clean_up(tx: &mut Tx<'_>) -> Result<()> {
+    let delete =
+        sql!("DELETE FROM avatar WHERE NOT EXISTS (SELECT 1 FROM employee e WHERE e.avatar = avatar.name)");
+    tx.execute(delete, &[])?;
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Web authorisation: its states, the sessions it ends in, and the official account's token.
+
+use yuyue_db::{Tx, params, sql};
+
+use super::Result;
+use crate::clock::Millis;
+use crate::visitors::BindingRole;
+use crate::visitors::caller::WechatUser;
+
+/// Remembers where to go when WeChat sends the browser back with `state`.
+pub fn insert_state(tx: &mut Tx<'_>, state: &str, next: &str, expires_at: Millis) -> Result<()> {
+    let insert = sql!("INSERT INTO wechat_state (state, next, expires_at) VALUES ($1, $2, $3)");
+    tx.execute(insert, params![state, next, expires_at])?;
+    Ok(())
+}
+
+/// Uses a state up and gives where to go.
+pub fn take_state(tx: &mut Tx<'_>, state: &str, at: Millis) -> Result<Option<String>> {
+    let delete = sql!("DELETE FROM wechat_state WHERE state = $1 AND expires_at > $2 RETURNING next");
+    Ok(tx.query_opt(delete, params![state, at], |row| row.get("next"))?)
+}
+
+/// Starts a session.
+pub fn insert_session(
+    tx: &mut Tx<'_>,
+    token_hash: &str,
+    user: (&str, &str, &str),
+    (at, expires_at): (Millis, Millis),
+) -> Result<()> {
+    let (weixin_user_id, nick, avatar) = user;
+    let insert = sql!(
+        "INSERT INTO wechat_session (token_hash, weixin_user_id, nick, avatar, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6)"
+    );
+    tx.execute(insert, params![token_hash, weixin_user_id, nick, avatar, at, expires_at])?;
+    Ok(())
+}
+
+/// The WeChat user of a session, with the phone that is bound.
+pub fn user_of_session(tx: &mut Tx<'_>, token_hash: &str, at: Millis) -> Result<Option<WechatUser>> {
+    let find = sql!(
+        "SELECT s.weixin_user_id, s.nick, s.avatar, b.phone, b.role FROM wechat_session s
+         LEFT JOIN wechat_binding b ON b.weixin_user_id = s.weixin_user_id
+         WHERE s.token_hash = $1 AND s.expires_at > $2"
+    );
+    let user = tx.query_opt(find, params![token_hash, at], |row| {
+        let role = row.get::<Option<String>>("role")?.and_then(|role| BindingRole::parse(&role));
+        Ok(WechatUser {
+            id: row.get("weixin_user_id")?,
+            nick: row.get("nick")?,
+            avatar: row.get("avatar")?,
+            bound: row.get::<Option<String>>("phone")?.zip(role),
+        })
+    });
+    Ok(user?)
+}
+
+/// The sealed access token of the official account, and when it expires.
+pub fn access_token(tx: &mut Tx<'_>) -> Result<Option<(String, Millis)>> {
+    let find = sql!("SELECT sealed, expires_at FROM wechat_token WHERE id = 1");
+    Ok(tx.query_opt(find, &[], |row| Ok((row.get("sealed")?, row.get("expires_at")?)))?)
+}
+
+pub fn save_access_token(tx: &mut Tx<'_>, sealed: &str, expires_at: Millis) -> Result<()> {
+    let upsert = sql!(
+        "INSERT INTO wechat_token (id, sealed, expires_at) VALUES (1, $1, $2)
+         ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at"
+    );
+    tx.execute(upsert, params![sealed, expires_at])?;
+    Ok(())
+}
+
+/// Forgets what has expired.
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
+    tx.execute(sql!("DELETE FROM wechat_state WHERE expires_at <= $1"), params![at])?;
+    tx.execute(sql!("DELETE FROM wechat_session WHERE expires_at <= $1"), params![at])?;
+    Ok(())
+}

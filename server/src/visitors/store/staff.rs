@@ -1,0 +1,245 @@
+//! What staff see and change: who is inside, scans, the blocklist, and erasing.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use yuyue_db::{Row, Tx, params, sql};
+
+use super::{Result, bindings, grams, visits};
+use crate::clock::{Millis, local, text};
+use crate::http::page::Page;
+
+/// Somebody in the building.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    pub visit_id: i64,
+    pub is_companion: bool,
+    pub name: String,
+    pub phone: String,
+    pub come_from: String,
+    pub purpose: i64,
+    pub interviewee: String,
+    pub interviewee_phone: String,
+    pub department: String,
+    pub starts_at: Millis,
+    pub ends_at: Millis,
+    pub signed_in_at: Millis,
+}
+
+fn guest(row: &Row<'_>) -> yuyue_db::Result<Guest> {
+    Ok(Guest {
+        visit_id: row.get("visit_id")?,
+        is_companion: row.get::<i64>("position")? > 0,
+        name: row.get("name")?,
+        phone: row.get("phone")?,
+        come_from: row.get("come_from")?,
+        purpose: row.get("purpose")?,
+        interviewee: row.get("interviewee")?,
+        interviewee_phone: row.get("interviewee_phone")?,
+        department: row.get("department")?,
+        starts_at: row.get("starts_at")?,
+        ends_at: row.get("ends_at")?,
+        signed_in_at: row.get("signed_in_at")?,
+    })
+}
+
+/// Who is in the building: signed in, not signed out, not past the end; the latest first.
+pub fn on_site(tx: &mut Tx<'_>, at: Millis, page: Page) -> Result<(i64, Vec<Guest>)> {
+    let count = sql!(
+        "SELECT count(*) AS total FROM visit v JOIN visit_person p ON p.visit_id = v.id
+         WHERE v.signed_in_at IS NOT NULL AND v.ends_at > $1 AND p.signed_out_at IS NULL"
+    );
+    let list = sql!(
+        "SELECT p.visit_id, p.position, p.name, p.phone, v.come_from, v.purpose, v.interviewee,
+                v.interviewee_phone, v.department, v.starts_at, v.ends_at, v.signed_in_at
+         FROM visit v JOIN visit_person p ON p.visit_id = v.id
+         WHERE v.signed_in_at IS NOT NULL AND v.ends_at > $1 AND p.signed_out_at IS NULL
+         ORDER BY v.signed_in_at DESC, p.visit_id DESC, p.position LIMIT $2 OFFSET $3"
+    );
+    let total = tx.query_one(count, params![at], |row| row.get("total"))?;
+    Ok((total, tx.query(list, params![at, page.size, page.offset()], guest)?))
+}
+
+/// A scan (刷码记录) as staff see it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ScanItem {
+    pub id: i64,
+    /// `YYYY-MM-DD HH:MM:SS`
+    pub at: String,
+    /// The gate's name; "" in documented mode.
+    pub device: String,
+    /// As it was answered: 0 passed, -209 expired, -210 too early, -211 no pass of ours.
+    pub code: i64,
+    /// The record, 0 when the code was none of ours.
+    pub visit_id: i64,
+    /// Who came; "" when unknown, deleted or erased.
+    pub name: String,
+    pub phone: String,
+}
+
+/// Scans, the latest first; of one visit if given.
+pub fn scans(
+    tx: &mut Tx<'_>,
+    visit_id: Option<i64>,
+    page: Page,
+    zone: &jiff::tz::TimeZone,
+) -> Result<(i64, Vec<ScanItem>)> {
+    let count =
+        sql!("SELECT count(*) AS total FROM scan s WHERE (CAST($1 AS BIGINT) IS NULL OR s.visit_id = $1)");
+    let list = sql!(
+        "SELECT s.id, s.at, s.device, s.verdict, s.visit_id, p.name, p.phone
+         FROM scan s LEFT JOIN visit_person p ON p.id = s.person_id
+         WHERE (CAST($1 AS BIGINT) IS NULL OR s.visit_id = $1)
+         ORDER BY s.at DESC, s.id DESC LIMIT $2 OFFSET $3"
+    );
+    let total = tx.query_one(count, params![visit_id], |row| row.get("total"))?;
+    let items = tx.query(list, params![visit_id, page.size, page.offset()], |row| {
+        Ok(ScanItem {
+            id: row.get("id")?,
+            at: text(local(zone, row.get("at")?)),
+            device: row.get("device")?,
+            code: row.get("verdict")?,
+            visit_id: row.get::<Option<i64>>("visit_id")?.unwrap_or(0),
+            name: row.get::<Option<String>>("name")?.unwrap_or_default(),
+            phone: row.get::<Option<String>>("phone")?.unwrap_or_default(),
+        })
+    })?;
+    Ok((total, items))
+}
+
+/// A phone that the reception wants to see first (黑名单).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Blocked {
+    pub id: i64,
+    pub phone: String,
+    /// For staff only.
+    pub reason: String,
+    pub added_by: String,
+    /// `YYYY-MM-DD HH:MM:SS`
+    pub created_at: String,
+}
+
+fn blocked(row: &Row<'_>, zone: &jiff::tz::TimeZone) -> yuyue_db::Result<Blocked> {
+    Ok(Blocked {
+        id: row.get("id")?,
+        phone: row.get("phone")?,
+        reason: row.get("reason")?,
+        added_by: row.get("added_by")?,
+        created_at: text(local(zone, row.get("created_at")?)),
+    })
+}
+
+/// The blocklist, the latest first; of one phone if given.
+pub fn blocklist(
+    tx: &mut Tx<'_>,
+    phone: Option<&str>,
+    page: Page,
+    zone: &jiff::tz::TimeZone,
+) -> Result<(i64, Vec<Blocked>)> {
+    let count =
+        sql!("SELECT count(*) AS total FROM blocked_phone WHERE (CAST($1 AS TEXT) IS NULL OR phone = $1)");
+    let list = sql!(
+        "SELECT id, phone, reason, added_by, created_at FROM blocked_phone
+         WHERE (CAST($1 AS TEXT) IS NULL OR phone = $1) ORDER BY id DESC LIMIT $2 OFFSET $3"
+    );
+    let total = tx.query_one(count, params![phone], |row| row.get("total"))?;
+    let items = tx.query(list, params![phone, page.size, page.offset()], |row| blocked(row, zone))?;
+    Ok((total, items))
+}
+
+/// Blocks a phone, or takes over the new reason; gives the row's id.
+pub fn block(tx: &mut Tx<'_>, phone: &str, reason: &str, by: &str, at: Millis) -> Result<i64> {
+    let upsert = sql!(
+        "INSERT INTO blocked_phone (phone, reason, added_by, created_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (phone) DO UPDATE SET reason = excluded.reason RETURNING id"
+    );
+    Ok(tx.query_one(upsert, params![phone, reason, by, at], |row| row.get("id"))?)
+}
+
+pub fn find_blocked(tx: &mut Tx<'_>, id: i64, zone: &jiff::tz::TimeZone) -> Result<Option<Blocked>> {
+    let find = sql!("SELECT id, phone, reason, added_by, created_at FROM blocked_phone WHERE id = $1");
+    Ok(tx.query_opt(find, params![id], |row| blocked(row, zone))?)
+}
+
+/// Takes a phone off the list; whether it was on it.
+pub fn unblock(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
+    Ok(tx.execute(sql!("DELETE FROM blocked_phone WHERE id = $1"), params![id])? == 1)
+}
+
+/// What erasing a phone changed.
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+pub struct Erased {
+    /// Visits in which the phone stood.
+    pub visits: usize,
+    pub bindings: u64,
+    /// Messages to the phone that were waiting or kept.
+    pub messages: u64,
+    /// Koala's ids of the people, to be deleted there.
+    #[serde(skip)]
+    pub has_koala: bool,
+}
+
+/// Erases one person wherever the phone stands, and gives Koala's ids that go with it.
+pub fn erase_phone(tx: &mut Tx<'_>, phone: &str) -> Result<(Erased, Vec<i64>)> {
+    grams::lock(tx)?;
+    let list = sql!(
+        "SELECT id FROM visit WHERE proposer = $1 OR interviewee_phone = $1
+            OR id IN (SELECT visit_id FROM visit_person WHERE phone = $1) ORDER BY id"
+    );
+    let ids: Vec<i64> = tx.query(list, params![phone], |row| row.get("id"))?;
+    for id in &ids {
+        // A sign-in under way must not issue a pass to who is being erased.
+        visits::lock(tx, *id)?;
+        grams::forget(tx, *id)?;
+    }
+    let koala =
+        sql!("SELECT koala_id FROM visit_person WHERE phone = $1 AND koala_id IS NOT NULL ORDER BY id");
+    let koala_ids: Vec<i64> = tx.query(koala, params![phone], |row| row.get("koala_id"))?;
+    let passes = sql!(
+        "UPDATE pass SET valid_until = 0 WHERE person_id IN (SELECT id FROM visit_person WHERE phone = $1)"
+    );
+    tx.execute(passes, params![phone])?;
+    let pictures = sql!(
+        "DELETE FROM pass_image WHERE token IN
+             (SELECT s.token FROM pass s JOIN visit_person p ON p.id = s.person_id WHERE p.phone = $1)"
+    );
+    tx.execute(pictures, params![phone])?;
+    let people = sql!(
+        "UPDATE visit_person SET name = '', name_key = '', phone = '', koala_id = NULL WHERE phone = $1"
+    );
+    // What the person wrote goes with them.
+    tx.execute(sql!("UPDATE visit SET proposer = '', remark = '' WHERE proposer = $1"), params![phone])?;
+    tx.execute(people, params![phone])?;
+    let host = sql!(
+        "UPDATE visit SET interviewee = '', interviewee_key = '', interviewee_phone = ''
+         WHERE interviewee_phone = $1"
+    );
+    tx.execute(host, params![phone])?;
+    let messages = sql!("DELETE FROM outbox WHERE recipient = $1 AND kind IN ($2, $3)");
+    let kinds = (crate::visitors::messages::WECHAT, crate::visitors::messages::SMS);
+    let messages = tx.execute(messages, params![phone, kinds.0, kinds.1])?;
+    let bindings = bindings::delete_of_phone(tx, phone)?;
+    Ok((Erased { visits: ids.len(), bindings, messages, has_koala: !koala_ids.is_empty() }, koala_ids))
+}
+
+/// Erases the people of visits that ended before `before`, a batch at a time; how many there were.
+pub fn erase_old(tx: &mut Tx<'_>, before: Millis, at: Millis, most: i64) -> Result<usize> {
+    grams::lock(tx)?;
+    let list =
+        sql!("SELECT id FROM visit WHERE erased_at IS NULL AND ends_at < $1 ORDER BY ends_at, id LIMIT $2");
+    let ids: Vec<i64> = tx.query(list, params![before, most], |row| row.get("id"))?;
+    let people = sql!(
+        "UPDATE visit_person SET name = '', name_key = '', phone = '', koala_id = NULL WHERE visit_id = $1"
+    );
+    let visit = sql!(
+        "UPDATE visit SET erased_at = $2, remark = '',
+             proposer = CASE WHEN proposer = interviewee_phone THEN proposer ELSE '' END
+         WHERE id = $1"
+    );
+    for id in &ids {
+        grams::forget(tx, *id)?;
+        visits::end_passes(tx, *id)?;
+        tx.execute(people, params![*id])?;
+        tx.execute(visit, params![*id, at])?;
+    }
+    Ok(ids.len())
+}

@@ -1,0 +1,215 @@
+//! Visits and their people.
+
+use yuyue_db::{Row, Tx, params, sql};
+
+use super::{Result, grams};
+use crate::clock::Millis;
+use crate::visitors::rules;
+
+/// An application or invitation to be written.
+#[derive(Clone, Debug)]
+pub struct NewVisit {
+    pub purpose: i64,
+    pub remark: String,
+    pub come_from: String,
+    /// JSON.
+    pub group_ids: String,
+    pub proposer: String,
+    pub interviewee: String,
+    pub interviewee_phone: String,
+    pub department: String,
+    pub starts_at: Millis,
+    pub ends_at: Millis,
+    pub is_authorised: bool,
+    /// The visitor, then the companions: name and phone.
+    pub people: Vec<(String, String)>,
+}
+
+/// Writes a visit with its people and gives its id.
+pub fn insert(tx: &mut Tx<'_>, new: &NewVisit, at: Millis) -> Result<i64> {
+    let insert = sql!(
+        "INSERT INTO visit (purpose, remark, come_from, group_ids, proposer, interviewee, interviewee_key,
+                            interviewee_phone, department, starts_at, ends_at, created_at, authorised_at, refusal,
+                            is_indexed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', FALSE) RETURNING id"
+    );
+    let interviewee_key = rules::search_key(&new.interviewee);
+    let values = params![
+        new.purpose,
+        &new.remark,
+        &new.come_from,
+        &new.group_ids,
+        &new.proposer,
+        &new.interviewee,
+        &interviewee_key,
+        &new.interviewee_phone,
+        &new.department,
+        new.starts_at,
+        new.ends_at,
+        at,
+        new.is_authorised.then_some(at)
+    ];
+    let id = tx.query_one(insert, values, |row| row.get("id"))?;
+    let insert = sql!(
+        "INSERT INTO visit_person (visit_id, position, name, name_key, phone) VALUES ($1, $2, $3, $4, $5)"
+    );
+    for ((name, phone), position) in new.people.iter().zip(0_i64..) {
+        tx.execute(insert, params![id, position, name, &rules::search_key(name), phone])?;
+    }
+    Ok(id)
+}
+
+/// A visit (访客申请记录) without its people.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    pub id: i64,
+    pub purpose: i64,
+    pub remark: String,
+    pub come_from: String,
+    /// JSON.
+    pub group_ids: String,
+    pub proposer: String,
+    pub interviewee: String,
+    pub interviewee_phone: String,
+    pub department: String,
+    pub starts_at: Millis,
+    pub ends_at: Millis,
+    pub created_at: Millis,
+    pub authorised_at: Option<Millis>,
+    pub refused_at: Option<Millis>,
+    pub refusal: String,
+    pub signed_in_at: Option<Millis>,
+}
+
+pub(super) fn visit(row: &Row<'_>) -> yuyue_db::Result<Visit> {
+    Ok(Visit {
+        id: row.get("id")?,
+        purpose: row.get("purpose")?,
+        remark: row.get("remark")?,
+        come_from: row.get("come_from")?,
+        group_ids: row.get("group_ids")?,
+        proposer: row.get("proposer")?,
+        interviewee: row.get("interviewee")?,
+        interviewee_phone: row.get("interviewee_phone")?,
+        department: row.get("department")?,
+        starts_at: row.get("starts_at")?,
+        ends_at: row.get("ends_at")?,
+        created_at: row.get("created_at")?,
+        authorised_at: row.get("authorised_at")?,
+        refused_at: row.get("refused_at")?,
+        refusal: row.get("refusal")?,
+        signed_in_at: row.get("signed_in_at")?,
+    })
+}
+
+pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Visit>> {
+    let find = sql!(
+        "SELECT id, purpose, remark, come_from, group_ids, proposer, interviewee, interviewee_phone, department,
+                starts_at, ends_at, created_at, authorised_at, refused_at, refusal, signed_in_at
+         FROM visit WHERE id = $1"
+    );
+    Ok(tx.query_opt(find, params![id], visit)?)
+}
+
+/// The visitor or a companion (随行人员).
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub id: i64,
+    pub name: String,
+    pub phone: String,
+    pub koala_id: Option<i64>,
+    pub signed_out_at: Option<Millis>,
+    /// Of the pass, once signed in.
+    pub token: Option<String>,
+}
+
+impl Person {
+    /// Koala's id of the person, our own until there is one.
+    #[must_use]
+    pub fn subject_id(&self) -> i64 {
+        self.koala_id.unwrap_or(self.id)
+    }
+}
+
+/// The people of a visit, the visitor first.
+pub fn people(tx: &mut Tx<'_>, visit_id: i64) -> Result<Vec<Person>> {
+    let list = sql!(
+        "SELECT p.id, p.name, p.phone, p.koala_id, p.signed_out_at, s.token
+         FROM visit_person p LEFT JOIN pass s ON s.person_id = p.id WHERE p.visit_id = $1 ORDER BY p.position"
+    );
+    let people = tx.query(list, params![visit_id], |row| {
+        Ok(Person {
+            id: row.get("id")?,
+            name: row.get("name")?,
+            phone: row.get("phone")?,
+            koala_id: row.get("koala_id")?,
+            signed_out_at: row.get("signed_out_at")?,
+            token: row.get("token")?,
+        })
+    });
+    Ok(people?)
+}
+
+/// Authorises an application that waits and has not expired; whether it did. `by` is the phone it
+/// must be for, anybody's if `None`.
+pub fn authorise(tx: &mut Tx<'_>, id: i64, by: Option<&str>, at: Millis) -> Result<bool> {
+    let update = sql!(
+        "UPDATE visit SET authorised_at = $2
+         WHERE id = $1 AND authorised_at IS NULL AND refused_at IS NULL AND ends_at > $2
+           AND (CAST($3 AS TEXT) IS NULL OR interviewee_phone = $3)"
+    );
+    Ok(tx.execute(update, params![id, at, by])? == 1)
+}
+
+/// Refuses an application that waits; whether it did. `by` as for [`authorise`].
+pub fn refuse(tx: &mut Tx<'_>, id: i64, by: Option<&str>, reason: &str, at: Millis) -> Result<bool> {
+    let update = sql!(
+        "UPDATE visit SET refused_at = $2, refusal = $4
+         WHERE id = $1 AND authorised_at IS NULL AND refused_at IS NULL
+           AND (CAST($3 AS TEXT) IS NULL OR interviewee_phone = $3)"
+    );
+    Ok(tx.execute(update, params![id, at, by, reason])? == 1)
+}
+
+/// Deletes a visit and ends its passes; gives Koala's ids of its people, `None` if there is no such visit.
+///
+/// A pass stays as a row that has expired: a gate must tell a deleted record's code from no code.
+pub fn delete(tx: &mut Tx<'_>, id: i64) -> Result<Option<Vec<i64>>> {
+    grams::lock(tx)?;
+    if !lock(tx, id)? {
+        return Ok(None);
+    }
+    grams::forget(tx, id)?;
+    end_passes(tx, id)?;
+    let list =
+        sql!("SELECT koala_id FROM visit_person WHERE visit_id = $1 AND koala_id IS NOT NULL ORDER BY id");
+    let koala_ids = tx.query(list, params![id], |row| row.get("koala_id"))?;
+    tx.execute(sql!("DELETE FROM visit_person WHERE visit_id = $1"), params![id])?;
+    tx.execute(sql!("DELETE FROM visit WHERE id = $1"), params![id])?;
+    Ok(Some(koala_ids))
+}
+
+/// Keeps others from changing a visit until the transaction ends; whether there is such a visit.
+pub fn lock(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
+    Ok(tx.execute(sql!("UPDATE visit SET is_indexed = is_indexed WHERE id = $1"), params![id])? == 1)
+}
+
+/// Makes the passes of a visit expired ones, and takes their pictures away.
+pub fn end_passes(tx: &mut Tx<'_>, visit_id: i64) -> Result<()> {
+    tx.execute(sql!("UPDATE pass SET valid_until = 0 WHERE visit_id = $1"), params![visit_id])?;
+    let delete = sql!("DELETE FROM pass_image WHERE token IN (SELECT token FROM pass WHERE visit_id = $1)");
+    tx.execute(delete, params![visit_id])?;
+    Ok(())
+}
+
+/// Whether staff have put one of these phones on the blocklist.
+pub fn is_blocked(tx: &mut Tx<'_>, phone: &str) -> Result<bool> {
+    let find = sql!("SELECT id FROM blocked_phone WHERE phone = $1");
+    Ok(tx.query_opt(find, params![phone], |_| Ok(()))?.is_some())
+}
+
+/// How many visits start between two instants.
+pub fn count_between(tx: &mut Tx<'_>, from: Millis, to: Millis) -> Result<i64> {
+    let count = sql!("SELECT count(*) AS total FROM visit WHERE starts_at >= $1 AND starts_at < $2");
+    Ok(tx.query_one(count, params![from, to], |row| row.get("total"))?)
+}

@@ -1,0 +1,241 @@
+use axum::http::Request;
+use serde_json::{Value, json};
+use yuyue::clock::MINUTE;
+use yuyue::staff::{DeviceKind, Role};
+
+use super::{FU_GUI, LI_SI, WANG_MOU, ZHANG_SAN};
+use crate::support::TestApp;
+
+both! { enforced:
+    web_authorisation_ends_in_a_session,
+    a_code_of_wechats_proves_an_id_where_no_session_does,
+    nobody_is_let_in_without_a_credential,
+    a_wechat_user_acts_for_themselves_only,
+    an_unproved_phone_has_no_employees_rights,
+    devices_run_the_desk_and_nothing_else,
+    settings_are_for_staff_and_the_password_for_administrators,
+    an_interviewee_must_be_in_the_directory,
+}
+
+impl TestApp {
+    /// This caller as a browser that came back from WeChat.
+    async fn wechat(&self, open_id: &str) -> Self {
+        self.world().official.sign_in_as(open_id);
+        let start = self.get("/auth/wechat/start?next=/h5").await.expect(302);
+        let state = start.header("set-cookie").split(';').next().unwrap().to_owned();
+        let back = self.code(start.header("location")).await;
+        let done = self.with("cookie", &state).get(&back).await.expect(302);
+        assert_eq!(done.header("location"), "/h5");
+        let session = done.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+        let session = session.into_iter().find(|cookie| cookie.starts_with("yuyue_wechat=")).unwrap();
+        assert!(session.contains("HttpOnly") && session.contains("SameSite=Lax"), "{session}");
+        self.with("cookie", session.split(';').next().unwrap())
+    }
+
+    /// Opens WeChat's page and gives where it sends the browser: our own path.
+    async fn code(&self, page: &str) -> String {
+        let page = page.split('#').next().unwrap().to_owned();
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_certs_only([])
+            .build()
+            .unwrap();
+        let answer = client.get(page).send().await.unwrap();
+        let back = answer.headers()["location"].to_str().unwrap();
+        back.strip_prefix("http://yuyue.test").unwrap_or_else(|| panic!("{back}")).to_owned()
+    }
+
+    async fn employee(&self) -> Self {
+        let user = self.wechat("wx-demo-lisi").await;
+        let bind = json!({ "weixinUserId": "wx-demo-lisi", "name": "李四", "phone": LI_SI });
+        user.post("/v1/subject/binding", bind).await.done();
+        user
+    }
+
+    async fn visitor(&self, phone: &str) -> Self {
+        let user = self.wechat("wx-demo-zhangsan").await;
+        let bind = json!({ "weixinUserId": "wx-demo-zhangsan", "phone": phone });
+        user.post("/v1/visitor/binding", bind).await.done();
+        user
+    }
+}
+
+async fn web_authorisation_ends_in_a_session(app: TestApp) {
+    let user = app.visitor(ZHANG_SAN).await;
+    let bound = user.get("/v1/visitor/binding?weixinUserId=wx-demo-zhangsan").await.done();
+    assert_eq!(bound["phone"], ZHANG_SAN);
+    app.get("/auth/wechat/start?next=https://evil.example").await.expect(400);
+
+    let start = app.get("/auth/wechat/start").await.expect(302);
+    let state = start.header("set-cookie").split(';').next().unwrap().to_owned();
+    let back = app.code(start.header("location")).await;
+    app.get(&back).await.expect(403);
+    app.with("cookie", "yuyue_wechat_state=other").get(&back).await.expect(403);
+    let browser = app.with("cookie", &state);
+    browser.get(&back).await.expect(302);
+    browser.get(&back).await.expect(403);
+    let late = app.get("/auth/wechat/start").await.expect(302);
+    let state = late.header("set-cookie").split(';').next().unwrap().to_owned();
+    let back = app.code(late.header("location")).await;
+    app.clock.advance(5 * MINUTE);
+    app.with("cookie", &state).get(&back).await.expect(403);
+
+    let query = "/v1/visitor/binding?weixinUserId=wx-demo-zhangsan";
+    app.clock.advance(29 * yuyue::clock::DAY);
+    user.get(query).await.done();
+    app.clock.advance(yuyue::clock::DAY);
+    user.get(query).await.expect(401);
+}
+
+async fn a_code_of_wechats_proves_an_id_where_no_session_does(app: TestApp) {
+    app.world().official.sign_in_as("wx-demo-zhangsan");
+    let code = async || {
+        let start = app.get("/auth/wechat/start").await.expect(302);
+        let back = app.code(start.header("location")).await;
+        let query = back.split_once('?').unwrap().1.to_owned();
+        let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+        pairs.into_iter().find(|(name, _)| name == "code").unwrap().1
+    };
+    let bind = |id: &str, code: &str| json!({ "weixinUserId": id, "phone": ZHANG_SAN, "wechat_code": code });
+    app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", "made-up")).await.expect(403);
+    app.post("/v1/visitor/binding", bind("wx-demo-lisi", &code().await)).await.expect(403);
+    let good = code().await;
+    app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", &good)).await.done();
+    app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", &good)).await.expect(403);
+}
+
+async fn nobody_is_let_in_without_a_credential(app: TestApp) {
+    for path in [
+        "/v1/subject/binding?weixinUserId=x",
+        "/v1/visitor/binding?weixinUserId=x",
+        "/v1/wechat/is_binding?weixinUserId=x",
+        "/v1/subject/purpose",
+        "/v1/visit/records?type=web",
+        "/v1/visit/records?type=mobile&proposer=13811111111",
+        "/v1/auth/records",
+        "/v1/auth/records?phone=13811111111",
+        "/v1/config/servers",
+        "/v1/config/templates",
+    ] {
+        let answer = app.get(path).await.expect(401);
+        assert_eq!(answer.json()["code"], 401, "{answer:?}");
+    }
+    app.post("/v1/subject", app.application()).await.expect(401);
+    app.post("/v1/visit/signin", json!({ "phone": ZHANG_SAN })).await.expect(401);
+    app.post("/v1/visit/signout", json!({ "phone": ZHANG_SAN })).await.expect(401);
+    app.post("/v1/visit/qrcode", json!({ "qrcode": "x" })).await.expect(401);
+    app.put("/v1/auth/1", json!({})).await.expect(401);
+    app.delete("/v1/visit/records/1").await.expect(401);
+    app.delete("/v1/subject/binding/x").await.expect(401);
+    let bind = json!({ "weixinUserId": "x", "phone": ZHANG_SAN });
+    app.post("/v1/visitor/binding", bind.clone()).await.expect(401);
+    app.with("cookie", "yuyue_wechat=made-up").post("/v1/visitor/binding", bind).await.expect(401);
+}
+
+async fn a_wechat_user_acts_for_themselves_only(app: TestApp) {
+    let (employee, visitor) = (app.employee().await, app.visitor(ZHANG_SAN).await);
+    visitor.get("/v1/subject/binding?weixinUserId=wx-demo-lisi").await.expect(403);
+    visitor.delete("/v1/subject/binding/wx-demo-lisi").await.expect(403);
+    visitor.post("/v1/visitor/binding", json!({ "weixinUserId": "x", "phone": FU_GUI })).await.expect(403);
+
+    let id = visitor.applied(app.application()).await;
+    let other = app.application_with(&json!({ "phone": WANG_MOU, "proposer": WANG_MOU }));
+    visitor.post("/v1/subject", other).await.expect(403);
+    let invitation = app.application_with(&json!({ "proposer": LI_SI }));
+    visitor.post("/v1/subject", invitation.clone()).await.expect(403);
+    employee.post("/v1/subject", invitation).await.done();
+    let count = |records: Value| records.as_array().unwrap().len();
+    let mobile = |phone: &str| format!("/v1/visit/records?type=mobile&proposer={phone}");
+    assert_eq!(count(visitor.get(&mobile(ZHANG_SAN)).await.done()), 1);
+    visitor.get(&mobile(LI_SI)).await.expect(403);
+    let invitations = format!("{}&phone={ZHANG_SAN}", mobile(LI_SI));
+    assert_eq!(count(visitor.get(&invitations).await.done()), 1, "he is the visitor");
+    visitor.get(&format!("{}&phone={WANG_MOU}", mobile(LI_SI))).await.expect(403);
+    let applications = format!("{}&interviewee_phone={LI_SI}", mobile(ZHANG_SAN));
+    assert_eq!(count(employee.get(&applications).await.done()), 1, "he is visited");
+    visitor.get("/v1/visit/records?type=web").await.expect(403);
+    assert_eq!(count(employee.get("/v1/auth/records").await.done()), 1, "his own without asking");
+    employee.get(&format!("/v1/auth/records?phone={FU_GUI}")).await.expect(403);
+    visitor.put(&format!("/v1/auth/{id}"), json!({})).await.expect(403);
+    visitor.delete(&format!("/v1/visit/records/{id}")).await.expect(403);
+    visitor.post("/v1/visit/signin", json!({ "phone": ZHANG_SAN })).await.expect(403);
+    employee.put(&format!("/v1/auth/{id}"), json!({})).await.done();
+
+    let foreign = json!({ "interviewee": "富贵", "interviewee_phone": FU_GUI });
+    let theirs = visitor.applied(app.application_with(&foreign)).await;
+    employee.put(&format!("/v1/auth/{theirs}"), json!({})).await.expect(403);
+    employee
+        .put(&format!("/v1/auth/{theirs}"), json!({ "decision": "refuse", "reason": "x" }))
+        .await
+        .expect(403);
+    app.staff(Role::Auditor).await.put(&format!("/v1/auth/{theirs}"), json!({})).await.expect(403);
+    app.staff(Role::Reception).await.put(&format!("/v1/auth/{theirs}"), json!({})).await.done();
+
+    let foreign_page = visitor.with("origin", "https://evil.example");
+    foreign_page.post("/v1/subject", app.application()).await.expect(403);
+    visitor.with("origin", "http://yuyue.test").post("/v1/subject", app.application()).await.done();
+    app.drain_outbox().await;
+}
+
+async fn an_unproved_phone_has_no_employees_rights(app: TestApp) {
+    // Anybody may say that a phone is theirs; only the directory makes an employee.
+    let impostor = app.visitor(LI_SI).await;
+    let invitation = app.application_with(&json!({ "proposer": LI_SI }));
+    impostor.post("/v1/subject", invitation).await.expect(403);
+    let staff = app.staff(Role::Reception).await;
+    let id = staff.applied(app.application()).await;
+    impostor.put(&format!("/v1/auth/{id}"), json!({})).await.expect(403);
+    impostor.get("/v1/auth/records").await.expect(403);
+    impostor.get(&format!("/v1/auth/records?phone={LI_SI}")).await.expect(403);
+    app.drain_outbox().await;
+}
+
+async fn devices_run_the_desk_and_nothing_else(app: TestApp) {
+    let (kiosk, gate) = (app.device(DeviceKind::Kiosk).await, app.device(DeviceKind::Gate).await);
+    let staff = app.staff(Role::Reception).await;
+    let id = staff.applied(app.application()).await;
+    staff.put(&format!("/v1/auth/{id}"), json!({})).await.done();
+    let signed_in = kiosk.check_in(ZHANG_SAN).await.done();
+    assert_eq!(gate.scan(&signed_in["qrcode"]).await, 0);
+    let scans = staff.get("/admin/v1/scans").await.expect(200).json();
+    assert_eq!((&scans["items"][0]["device"], &scans["items"][0]["code"]), (&json!("门口"), &json!(0)));
+    kiosk.post("/v1/visit/signout", json!({ "phone": ZHANG_SAN })).await.done();
+    kiosk.get("/v1/visit/records?type=web").await.expect(403);
+    kiosk.put(&format!("/v1/auth/{id}"), json!({})).await.expect(403);
+    kiosk.post("/v1/subject", app.application()).await.expect(403);
+    gate.get("/v1/config/servers").await.expect(403);
+    gate.delete(&format!("/v1/visit/records/{id}")).await.expect(403);
+    app.with("x-device-key", "made-up").check_in(ZHANG_SAN).await.expect(401);
+    // The picture's name is the secret: the visitor opens it from a text message.
+    let path = signed_in["qrcode_img_url"].as_str().unwrap().strip_prefix("http://yuyue.test").unwrap();
+    let plain = Request::get(path).header("host", "yuyue.test").body(axum::body::Body::empty()).unwrap();
+    app.call(plain).await.expect(200);
+    app.drain_outbox().await;
+}
+
+async fn settings_are_for_staff_and_the_password_for_administrators(app: TestApp) {
+    let (admin, auditor) = (app.staff(Role::Admin).await, app.staff(Role::Auditor).await);
+    let servers = admin.get("/v1/config/servers").await.done();
+    assert_ne!(servers["koala_password"], "");
+    let shown = auditor.get("/v1/config/servers").await.done();
+    assert_eq!((&shown["koala_password"], &shown["koala_ip"]), (&json!(""), &servers["koala_ip"]));
+    let reception = app.staff(Role::Reception).await;
+    reception.put("/v1/config/servers", servers.clone()).await.expect(403);
+    admin.put("/v1/config/servers", servers).await.done();
+    let templates = reception.get("/v1/config/templates").await.done();
+    reception.put("/v1/config/templates", templates.clone()).await.expect(403);
+    admin.put("/v1/config/templates", templates).await.done();
+    app.visitor(ZHANG_SAN).await.get("/v1/config/templates").await.expect(403);
+    let audit = admin.get("/admin/v1/audit?action=visitors.servers").await.expect(200).json();
+    assert_eq!(audit["total"], 1);
+    assert!(!audit.to_string().contains("koala-demo"), "{audit}");
+}
+
+async fn an_interviewee_must_be_in_the_directory(app: TestApp) {
+    let visitor = app.visitor(ZHANG_SAN).await;
+    let nobody = app.application_with(&json!({ "interviewee": "无名" }));
+    assert_eq!(visitor.post("/v1/subject", nobody).await.refused(), -202);
+    let data = visitor.post("/v1/subject", app.application()).await.done();
+    assert_eq!(data["department"], "法务部");
+    app.drain_outbox().await;
+}
