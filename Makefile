@@ -1,6 +1,8 @@
 # The front door. `make demo` and `make test` are all that needs remembering.
 
 LISTEN ?= 127.0.0.1:8080
+# Tests mostly wait for the disk: more at once than there are cores.
+TEST_THREADS ?= 6
 # Where the full test needs PostgreSQL, this finds or installs it and runs a throw-away cluster.
 WITH_POSTGRES := scripts/with-postgres
 
@@ -10,7 +12,7 @@ demo: ## Build the server and run the demo on the embedded database.
 	cargo run --release --package yuyue -- serve --demo --listen $(LISTEN)
 
 test: check ## Everything: format, lints, all tests on both engines.
-	$(WITH_POSTGRES) cargo test --workspace --all-targets
+	$(WITH_POSTGRES) cargo test --workspace --all-targets -- --test-threads=$(TEST_THREADS)
 
 check: ## Format, lints and dependency policy, without running anything.
 	cargo fmt --all --check

@@ -42,7 +42,10 @@ async fn main() {
         Err(_) => eprintln!("YUYUE_TEST_POSTGRES is not set: the PostgreSQL half is skipped"),
     }
     let text = report.render();
-    print!("{text}");
+    #[expect(clippy::print_stdout, reason = "the report is what the bench is for")]
+    {
+        print!("{text}");
+    }
     if let Ok(file) = std::env::var("BENCH_REPORT") {
         std::fs::write(&file, text).expect("the report can be written");
     }

@@ -92,42 +92,46 @@ impl IntoResponse for Error {
 /// Slots (000): the body of every reply.
 #[derive(Serialize, ToSchema)]
 pub struct SlotsReply<T> {
-    /// What was asked for; null on an error.
+    /// What was asked for (数据); null on an error.
     pub data: T,
-    /// `success`, or what went wrong, naming the field.
+    /// `success`, or what went wrong, naming the field (错误信息).
     pub error_msg: String,
-    /// 0 on success.
+    /// 0 on success (错误码).
     pub error_no: i64,
-    /// The request's id (UUID), also in `X-Request-Id`.
+    /// The request's id, a UUID (请求编号), also in `X-Request-Id`.
     pub request_id: String,
 }
 
 /// Visitors (002): the body of a success.
 #[derive(Serialize, ToSchema)]
 pub struct VisitorsReply<T> {
-    /// 0 on success.
+    /// 0 on success (返回码).
     pub code: i64,
-    /// "" on success, else what went wrong, naming the field.
+    /// "" on success, else what went wrong, naming the field (错误信息).
     pub err_msg: String,
+    /// What was asked for (数据).
     pub data: T,
 }
 
 /// Visitors (002): the body of a list.
 #[derive(Serialize, ToSchema)]
 pub struct VisitorsPage<T> {
-    /// 0 on success.
+    /// 0 on success (返回码).
     pub code: i64,
+    /// "" on success, else what went wrong, naming the field (错误信息).
     pub err_msg: String,
+    /// The page's items (数据).
     pub data: Vec<T>,
+    /// Which page it is, and how many there are (分页).
     pub page: crate::visitors::view::PageInfo,
 }
 
 /// Visitors (002): the body of an error, and of a success with nothing to tell.
 #[derive(Serialize, ToSchema)]
 pub struct VisitorsAnswer {
-    /// 0 on success.
+    /// 0 on success (返回码).
     pub code: i64,
-    /// "" on success, else what went wrong, naming the field.
+    /// "" on success, else what went wrong, naming the field (错误信息).
     pub err_msg: String,
 }
 
@@ -136,19 +140,23 @@ pub struct VisitorsAnswer {
 pub struct MembersError {
     /// Business code (业务代码).
     pub code: i64,
-    /// What went wrong, naming the field.
+    /// What went wrong, naming the field (错误信息).
     pub message: String,
-    /// The code's stable name.
+    /// The code's stable name (错误名).
     pub error: String,
 }
 
 /// RFC 9457: the body of an error of the staff API and of unknown paths.
 #[derive(Serialize, ToSchema)]
 pub struct Problem {
+    /// `about:blank`: the status says what kind of problem it is.
     #[serde(rename = "type")]
     pub kind: String,
+    /// The status in words.
     pub title: String,
+    /// The HTTP status.
     pub status: u16,
+    /// What went wrong, naming the field.
     pub detail: String,
     /// The parameter at fault, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]

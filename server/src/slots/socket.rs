@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
@@ -96,6 +96,7 @@ impl Client {
         }
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         let mut waits_for_pong = false;
+        let mut stopping = app.stopping.subscribe();
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -107,6 +108,10 @@ impl Client {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::ClosedByClient),
                     Some(Ok(_)) => waits_for_pong = false,
                 },
+                () = async { let _ = stopping.wait_for(|stops| *stops).await; } => {
+                    let frame = CloseFrame { code: close_code::AWAY, reason: "stopping".into() };
+                    return send(&mut sender, Message::Close(Some(frame))).await;
+                }
                 _ = ping.tick() => {
                     if waits_for_pong {
                         return Err(End::TooSlow);

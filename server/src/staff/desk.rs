@@ -15,7 +15,7 @@ use crate::http::extract::{Input, PathId, Query};
 use crate::http::fields::{Day, Line, Name, optional};
 use crate::http::page::{Items, Page, PageQuery};
 use crate::slots::{self, Schedule, ScheduleRequest, StaffListed};
-use crate::{outbox, staff::audit};
+use crate::{outbox, staff::audit, visitors};
 
 type Outcome = Result<Reply, Error>;
 
@@ -160,6 +160,8 @@ pub struct Stats {
     appointments_today: i64,
     /// Sign-ins today (今日签到).
     sign_ins_today: i64,
+    /// Visits that begin today (今日来访).
+    visits_today: i64,
     /// Messages still to be sent.
     messages_waiting: i64,
     /// Messages given up, which staff may send again.
@@ -179,6 +181,7 @@ pub async fn show_stats(State(app): State<App>, _: Auditor) -> Outcome {
             date: today.to_string(),
             appointments_today,
             sign_ins_today,
+            visits_today: visitors::count_between(tx, from, to)?,
             messages_waiting: outbox::count(tx, outbox::State::Waiting)?,
             messages_given_up: outbox::count(tx, outbox::State::GivenUp)?,
         })

@@ -169,6 +169,38 @@ impl Caller {
     }
 }
 
+/// What a request's WeChat cookie says.
+enum Session {
+    None,
+    /// It is unknown or has expired.
+    Over,
+    Of(WechatUser),
+}
+
+async fn wechat_session(parts: &Parts, app: &App) -> Result<Session, Error> {
+    let Some(token) = access::cookie(&parts.headers, WECHAT_COOKIE) else { return Ok(Session::None) };
+    let (hash, at) = (fingerprint(token), app.clock.now().at);
+    let user = app.db.point("visitors.session", move |tx| store::sessions::user_of_session(tx, &hash, at));
+    let Some(user) = user.await? else { return Ok(Session::Over) };
+    // SameSite=Lax keeps other sites' changes out; where the browser names its page, the page must
+    // be ours.
+    if parts.headers.contains_key(ORIGIN) {
+        access::expect_own_origin(parts, app)?;
+    }
+    Ok(Session::Of(user))
+}
+
+/// The openid of a request's WeChat session, if it has one.
+///
+/// # Errors
+/// 403 when another site's page sends it along.
+pub async fn openid_of_session(parts: &Parts, app: &App) -> Result<Option<String>, Error> {
+    match wechat_session(parts, app).await? {
+        Session::Of(user) => Ok(Some(user.id)),
+        Session::Over | Session::None => Ok(None),
+    }
+}
+
 impl FromRequestParts<App> for Caller {
     type Rejection = Error;
 
@@ -182,22 +214,11 @@ impl FromRequestParts<App> for Caller {
         }
         let is_staff = access::bearer(&parts.headers).is_some()
             || access::cookie(&parts.headers, access::SESSION_COOKIE).is_some();
-        if let Some(token) = access::cookie(&parts.headers, WECHAT_COOKIE) {
-            let (hash, at) = (fingerprint(token), app.clock.now().at);
-            let user =
-                app.db.point("visitors.session", move |tx| store::sessions::user_of_session(tx, &hash, at));
+        match wechat_session(parts, app).await? {
+            Session::Of(user) => return Ok(Self::Wechat(user)),
             // A browser may hold a console session, too: one that is over must not hide the other.
-            if let Some(user) = user.await? {
-                // SameSite=Lax keeps other sites' changes out; where the browser names its page,
-                // the page must be ours.
-                if parts.headers.contains_key(ORIGIN) {
-                    access::expect_own_origin(parts, app)?;
-                }
-                return Ok(Self::Wechat(user));
-            }
-            if !is_staff {
-                return Err(Error::unauthenticated());
-            }
+            Session::Over if !is_staff => return Err(Error::unauthenticated()),
+            Session::Over | Session::None => {}
         }
         if is_staff {
             return access::staff_of(parts, app).await.map(Self::Staff);

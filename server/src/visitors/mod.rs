@@ -112,6 +112,8 @@ pub fn clean_up(tx: &mut yuyue_db::Tx<'_>, at: Millis) -> Result<(), Error> {
     store::directory::clean_up(tx)
 }
 
+pub use caller::openid_of_session;
+
 /// The openid that WeChat vouches for by a code a browser brought (`wechat_code`).
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Logging in and out.
 
 use axum::extract::State;
+use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use crate::http::fields::{IntIn, Line, Mobile, OpenId, Password, optional};
 use crate::http::limits::{self, ClientAddress};
 use crate::ids::fingerprint;
 use crate::members::{Member, PointEvent, grant_points, rules, store};
-use crate::passwords;
+use crate::{passwords, visitors};
 
 /// How a member logs in; `grant_type` says which of the fields count.
 #[derive(Deserialize, ToSchema)]
@@ -39,6 +40,10 @@ pub struct LoginRequest {
     /// WeChat openid: to bind (绑定) with `sms_code`, to log in with `openid`.
     #[serde(default, deserialize_with = "optional")]
     openid: Option<OpenId>,
+    /// A code of WeChat's (微信授权code) that proves the openid; without a WeChat session it takes this
+    /// where callers must prove who they are.
+    #[serde(default, deserialize_with = "optional")]
+    wechat_code: Option<Line<512>>,
     /// WeChat avatar (微信头像); fills an empty one.
     #[serde(default, deserialize_with = "optional")]
     avatar_url: Option<Line<500>>,
@@ -58,7 +63,12 @@ pub struct Token {
 /// Log in (手机验证码登陆、密码登录、微信openid登录), registering an unknown mobile.
 #[utoipa::path(post, path = "/v1/login/token", tag = "members", request_body = LoginRequest,
     responses((status = 200, body = Token)))]
-pub async fn log_in(State(app): State<App>, address: ClientAddress, input: Input<LoginRequest>) -> Outcome {
+pub async fn log_in(
+    State(app): State<App>,
+    address: ClientAddress,
+    parts: Parts,
+    input: Input<LoginRequest>,
+) -> Outcome {
     let request = input.value;
     if !rules::CLIENTS.contains(&request.client_id.0) {
         let (zh, en) = ("不是已登记的客户端", "expected one of 13, 23, 31, 32, 41, 42, 44, 53");
@@ -68,9 +78,9 @@ pub async fn log_in(State(app): State<App>, address: ClientAddress, input: Input
     let failures = format!("login address {}", address.0);
     limits::refuse_after_failures(&app, failures.clone(), now.at).await?;
     let result = match request.grant_type.as_str() {
-        "sms_code" => log_in_by_code(&app, request, &now).await,
+        "sms_code" => log_in_by_code(&app, &parts, request, &now).await,
         "password" => log_in_by_password(&app, request, &now).await,
-        "openid" => log_in_by_openid(&app, request, &now).await,
+        "openid" => log_in_by_openid(&app, &parts, request, &now).await,
         _ => {
             let (zh, en) = ("应为 sms_code、password 或 openid", "expected sms_code, password or openid");
             return Err(Error::invalid("grant_type", zh, en));
@@ -84,16 +94,16 @@ pub async fn log_in(State(app): State<App>, address: ClientAddress, input: Input
     Reply::ok(&result?)
 }
 
-async fn log_in_by_code(app: &App, request: LoginRequest, now: &Now) -> Result<Token, Error> {
+async fn log_in_by_code(app: &App, parts: &Parts, request: LoginRequest, now: &Now) -> Result<Token, Error> {
     let mobile = String::from(required(request.mobile, "mobile")?);
     let tried = required(request.sms_code, "sms_code")?;
     let password = request.password.map(|password| password.reveal().to_owned());
     if password.as_ref().is_some_and(|password| !rules::is_long_enough(password)) {
         return Err(Error::invalid("password", "至少 6 个字符", "at least 6 characters"));
     }
-    let openid = request.openid.map(String::from);
-    believe_openid(app, openid.as_deref())?;
     let code_id = check_code(app, &mobile, &tried, now).await?;
+    // After the code of ours: one of WeChat's is used up by asking.
+    let openid = proven_openid(app, parts, request.openid, request.wechat_code).await?;
     let hashed = match password {
         Some(password) => Some((rules::is_weak(&password), passwords::hash(app, password).await?)),
         None => None,
@@ -165,13 +175,27 @@ async fn check_code(app: &App, mobile: &str, tried: &str, now: &Now) -> Result<i
     Ok(checked?)
 }
 
-/// An openid counts only when WeChat vouches for it, unless the server runs as documented.
-fn believe_openid(app: &App, openid: Option<&str>) -> Result<(), Error> {
-    if app.mode == Mode::Documented || openid.is_none() {
-        return Ok(());
+/// The openid to bind or log in with. It counts only when WeChat vouches for it, by a code or by the
+/// session that one began, unless the server runs as documented.
+async fn proven_openid(
+    app: &App,
+    parts: &Parts,
+    given: Option<OpenId>,
+    code: Option<Line<512>>,
+) -> Result<Option<String>, Error> {
+    let given = given.map(String::from);
+    let proven = match code {
+        Some(code) => visitors::openid_of_code(app, &code).await?,
+        None if given.is_none() || app.mode == Mode::Documented => return Ok(given),
+        None => visitors::openid_of_session(parts, app).await?.ok_or_else(|| {
+            Error::invalid("openid", "需要微信授权", "needs WeChat's word for it (wechat_code)")
+        })?,
+    };
+    if given.is_some_and(|given| given != proven) {
+        let (zh, en) = ("与微信授权的不一致", "is not the one that WeChat vouches for");
+        return Err(Error::invalid("openid", zh, en));
     }
-    let (zh, en) = ("需要微信授权", "needs WeChat's word for it (wechat_code)");
-    Err(Error::invalid("openid", zh, en))
+    Ok(Some(proven))
 }
 
 async fn log_in_by_password(app: &App, request: LoginRequest, now: &Now) -> Result<Token, Error> {
@@ -195,9 +219,14 @@ async fn log_in_by_password(app: &App, request: LoginRequest, now: &Now) -> Resu
     Ok(token.reply())
 }
 
-async fn log_in_by_openid(app: &App, request: LoginRequest, now: &Now) -> Result<Token, Error> {
-    let openid = String::from(required(request.openid, "openid")?);
-    believe_openid(app, Some(&openid))?;
+async fn log_in_by_openid(
+    app: &App,
+    parts: &Parts,
+    request: LoginRequest,
+    now: &Now,
+) -> Result<Token, Error> {
+    let openid = proven_openid(app, parts, request.openid, request.wechat_code).await?;
+    let openid = required(openid, "openid")?;
     let account =
         app.db.point("members.openid", move |tx| Ok::<_, Error>(store::account_by_openid(tx, &openid)?));
     let account = account.await?.ok_or(&rules::ACCOUNT_NOT_FOUND)?;
