@@ -120,6 +120,7 @@ pub struct Record {
     /// 访客二维码图片url; "" before sign-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qrcode_img_url: Option<String>,
+    /// 随行人员数组
     pub retinues: Vec<Retinue>,
 }
 

@@ -129,15 +129,25 @@ pub struct OnSite {
     id: i64,
     /// `visitor` (访客) or `retinue` (随行人员).
     role: &'static str,
+    /// 姓名
     name: String,
+    /// 手机号码
     phone: String,
+    /// 访客单位
     come_from: String,
+    /// 来访目的: 0-其它；1-面试；2-商务；3-亲友；4-快递送货.
     purpose: i64,
+    /// 被访人
     interviewee: String,
+    /// 被访人手机号码
     interviewee_phone: String,
+    /// 被访人部门
     department: String,
+    /// 来访开始时间
     start_time: When,
+    /// 来访结束时间
     end_time: When,
+    /// 签到时间
     signin_time: When,
 }
 

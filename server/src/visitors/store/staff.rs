@@ -62,6 +62,7 @@ pub fn on_site(tx: &mut Tx<'_>, at: Millis, page: Page) -> Result<(i64, Vec<Gues
 /// A scan (刷码记录) as staff see it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ScanItem {
+    /// The scan's own id.
     pub id: i64,
     /// `YYYY-MM-DD HH:MM:SS`
     pub at: String,
@@ -73,6 +74,7 @@ pub struct ScanItem {
     pub visit_id: i64,
     /// Who came; "" when unknown, deleted or erased.
     pub name: String,
+    /// Their phone (手机号码).
     pub phone: String,
 }
 
@@ -109,10 +111,13 @@ pub fn scans(
 /// A phone that the reception wants to see first (黑名单).
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Blocked {
+    /// The entry's id.
     pub id: i64,
+    /// The phone that may not come (手机号码).
     pub phone: String,
     /// For staff only.
     pub reason: String,
+    /// Who of the staff added it.
     pub added_by: String,
     /// `YYYY-MM-DD HH:MM:SS`
     pub created_at: String,
@@ -170,6 +175,7 @@ pub fn unblock(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
 pub struct Erased {
     /// Visits in which the phone stood.
     pub visits: usize,
+    /// WeChat bindings of the phone.
     pub bindings: u64,
     /// Messages to the phone that were waiting or kept.
     pub messages: u64,
