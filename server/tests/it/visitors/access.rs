@@ -9,6 +9,7 @@ use crate::support::TestApp;
 both! { enforced:
     web_authorisation_ends_in_a_session,
     a_code_of_wechats_proves_an_id_where_no_session_does,
+    wechats_word_binds_an_openid_to_a_member,
     nobody_is_let_in_without_a_credential,
     a_wechat_user_acts_for_themselves_only,
     an_unproved_phone_has_no_employees_rights,
@@ -43,6 +44,16 @@ impl TestApp {
         let answer = client.get(page).send().await.unwrap();
         let back = answer.headers()["location"].to_str().unwrap();
         back.strip_prefix("http://yuyue.test").unwrap_or_else(|| panic!("{back}")).to_owned()
+    }
+
+    /// A code by which WeChat vouches for this openid, once.
+    async fn wechat_code(&self, open_id: &str) -> String {
+        self.world().official.sign_in_as(open_id);
+        let start = self.get("/auth/wechat/start").await.expect(302);
+        let back = self.code(start.header("location")).await;
+        let query = back.split_once('?').unwrap().1.to_owned();
+        let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+        pairs.into_iter().find(|(name, _)| name == "code").unwrap().1
     }
 
     async fn employee(&self) -> Self {
@@ -88,20 +99,45 @@ async fn web_authorisation_ends_in_a_session(app: TestApp) {
 }
 
 async fn a_code_of_wechats_proves_an_id_where_no_session_does(app: TestApp) {
-    app.world().official.sign_in_as("wx-demo-zhangsan");
-    let code = async || {
-        let start = app.get("/auth/wechat/start").await.expect(302);
-        let back = app.code(start.header("location")).await;
-        let query = back.split_once('?').unwrap().1.to_owned();
-        let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
-        pairs.into_iter().find(|(name, _)| name == "code").unwrap().1
-    };
     let bind = |id: &str, code: &str| json!({ "weixinUserId": id, "phone": ZHANG_SAN, "wechat_code": code });
     app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", "made-up")).await.expect(403);
-    app.post("/v1/visitor/binding", bind("wx-demo-lisi", &code().await)).await.expect(403);
-    let good = code().await;
+    app.post("/v1/visitor/binding", bind("wx-demo-lisi", &app.wechat_code("wx-demo-zhangsan").await))
+        .await
+        .expect(403);
+    let good = app.wechat_code("wx-demo-zhangsan").await;
     app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", &good)).await.done();
     app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", &good)).await.expect(403);
+}
+
+async fn wechats_word_binds_an_openid_to_a_member(app: TestApp) {
+    let token = "/v1/login/token";
+    let code = app.login_code("13300000001").await;
+    let wechat_code = app.wechat_code("wx-demo-zhangsan").await;
+    let login = |openid: &str, wechat_code: &str| {
+        json!({ "grant_type": "sms_code", "mobile": "13300000001", "sms_code": code, "client_id": 44,
+                "openid": openid, "wechat_code": wechat_code })
+    };
+    app.post(token, login("wx-demo-lisi", &wechat_code)).await.expect(400);
+    app.post(token, login("", &wechat_code)).await.expect(403);
+    let wechat_code = app.wechat_code("wx-demo-zhangsan").await;
+    let member = app.post(token, login("", &wechat_code)).await.expect(200).json();
+    let member = app.bearer(member["access_token"].as_str().unwrap());
+    assert_eq!(member.get("/v1/accounts/me").await.json()["openid"], "wx-demo-zhangsan");
+
+    let by_openid = |openid: &str| json!({ "grant_type": "openid", "openid": openid, "client_id": 44 });
+    app.post(token, by_openid("wx-demo-zhangsan")).await.expect(400);
+    let browser = app.wechat("wx-demo-zhangsan").await;
+    browser.post(token, by_openid("wx-demo-zhangsan")).await.expect(200);
+    browser.post(token, by_openid("wx-demo-lisi")).await.expect(400);
+    browser
+        .with("origin", "https://evil.example")
+        .post(token, by_openid("wx-demo-zhangsan"))
+        .await
+        .expect(403);
+    let wechat_code = app.wechat_code("wx-demo-zhangsan").await;
+    let by_code = json!({ "grant_type": "openid", "wechat_code": wechat_code, "client_id": 44 });
+    app.post(token, by_code).await.expect(200);
+    app.leaves_messages();
 }
 
 async fn nobody_is_let_in_without_a_credential(app: TestApp) {
