@@ -137,22 +137,22 @@ const PASSWORD: &str = "demo-admin";
 /// real one, which must not be opened to everybody.
 pub async fn seed(app: &App) -> Result<(), String> {
     let cause = |error: Error| error.cause.unwrap_or_default();
-    write_data(app).await.map_err(cause)?;
     let admin = app.db.point("demo.admin", |tx| staff::store::login_of(tx, "admin")).await.map_err(cause)?;
     let is_ours = match admin {
         Some(admin) => passwords::verify(app, PASSWORD.into(), admin.password_hash).await.map_err(cause)?,
-        None => false,
+        None => write_data(app).await.map_err(cause)?,
     };
     if is_ours { Ok(()) } else { Err("this database is not a demo's: choose another --data-dir".into()) }
 }
 
-async fn write_data(app: &App) -> Result<(), Error> {
+/// Whether it could be written: a database with other staff is left as it is.
+async fn write_data(app: &App) -> Result<bool, Error> {
     let hash = passwords::hash(app, PASSWORD.into()).await?;
     let at = app.clock.now().at;
     app.db
         .write("demo.seed", move |tx| {
             if staff::store::has_staff(tx)? {
-                return Ok(());
+                return Ok(false);
             }
             staff::store::insert_staff(tx, "admin", &hash, Role::Admin, at)?;
             let brand = members::store::insert_brand(tx, "爱美兔", "王美丽", at)?;
@@ -170,7 +170,7 @@ async fn write_data(app: &App) -> Result<(), Error> {
                 false,
                 at,
             )?;
-            Ok(())
+            Ok(true)
         })
         .await
 }
