@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::job::{Job, Verdict, join, run_caught, send, spawn, timed};
@@ -152,6 +153,8 @@ fn set_up(connection: Connection) -> Result<Connection> {
         )
         .map_err(unavailable)?;
     connection.busy_timeout(WAIT_FOR_LOCKS).map_err(unavailable)?;
+    // Otherwise some plans look at bound values, and the statement is planned anew at every call.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(unavailable)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_PER_CONNECTION);
     Ok(connection)
 }
