@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::http::envelope::{self, Product};
 use crate::http::{log, openapi};
-use crate::{demo, members, slots, staff, visitors};
+use crate::{demo, live, members, slots, staff, visitors};
 
 /// Spellings that work beside the documented one (contract, section 1).
 pub const ALIASES: [(&str, &str); 4] = [
@@ -218,8 +218,7 @@ async fn health() -> &'static str {
 /// The database answers.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, body = String)))]
 async fn readiness(State(app): State<App>) -> Result<Response, Error> {
-    let ping = yuyue_db::sql!("SELECT last FROM event_counter WHERE id = 1");
-    app.db.point("readyz", move |tx| Ok::<_, Error>(tx.query_one(ping, &[], |_| Ok(()))?)).await?;
+    live::last(&app).await?;
     Ok("ready".into_response())
 }
 
