@@ -19,7 +19,7 @@ pub struct Options {
     pub engine: Engine,
     /// How many jobs may wait in each queue before callers are refused.
     pub queue: usize,
-    /// Server engine: connections of this node; one more listens. Embedded engine: reader threads, at most 8.
+    /// Server engine: connections of this node; one more listens, and two more are shared by point reads. Embedded engine: reader threads, at most 8.
     pub connections: usize,
 }
 
@@ -149,7 +149,9 @@ impl Db {
     }
 
     /// Runs one statement that reads few rows by an index, at the least possible cost: on the
-    /// embedded engine on the calling thread, on the other outside a transaction.
+    /// embedded engine on the calling thread, on the other outside a transaction and together with others.
+    ///
+    /// The closure may run more than once.
     ///
     /// # Errors
     /// What the closure returns, [`Error`] turned into it, [`Error::NotAPoint`] at a second statement.
@@ -161,11 +163,7 @@ impl Db {
     {
         match &self.0.engine {
             Running::Sqlite(engine) => engine.point(name, closure),
-            Running::Postgres(engine) => {
-                let (job, answer) = job(name, closure);
-                engine.submit(Mode::Point, job)?;
-                answer.await.unwrap_or_else(|_| Err(gone().into()))
-            }
+            Running::Postgres(engine) => engine.point(name, closure).await,
         }
     }
 

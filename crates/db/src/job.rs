@@ -88,12 +88,15 @@ pub(crate) fn run_caught<T, E: From<Error>>(
 pub(crate) fn timed<T>(name: &'static str, run: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let value = run();
-    let took = start.elapsed();
+    record(name, start.elapsed());
+    value
+}
+
+pub(crate) fn record(name: &'static str, took: Duration) {
     metrics::histogram!("yuyue_db_job_seconds", "name" => name).record(took);
     if took > SLOW {
         tracing::warn!(name, took_ms = took.as_millis(), "slow database job");
     }
-    value
 }
 
 /// Puts `job` into a bounded queue (`None` is one that has ended); full means [`Error::Busy`] at once.

@@ -1,6 +1,7 @@
 //! The server engine: a pool of threads, each owning a connection.
 
 mod connect;
+mod points;
 mod transaction;
 
 use std::sync::Arc;
@@ -15,10 +16,11 @@ use crate::tx::{Connection as TxConnection, Tx};
 use crate::wake::Wakes;
 use crate::{Error, Result};
 
-pub(crate) use connect::{block_on, connect, on_own_thread, unavailable};
+pub(crate) use connect::{block_on, connect, on_own_thread};
 pub(crate) use transaction::PgVerbs;
 
-use connect::{Listener, runtime};
+use connect::{Listener, connect_for_reading, runtime};
+use points::Points;
 use transaction::{Outcome, PgTx, Prepared};
 
 /// How often a closure is run again after a serialization failure or a deadlock.
@@ -27,6 +29,7 @@ const ATTEMPTS: u32 = 10;
 pub(crate) struct Postgres {
     config: Box<Config>,
     queues: Option<Queues<Sender<Box<dyn Job>>>>,
+    points: Points,
     stop_listener: Option<tokio::sync::oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -37,8 +40,6 @@ pub(crate) enum Mode {
     Write,
     /// One snapshot for all statements.
     Read,
-    /// One statement outside a transaction.
-    Point,
 }
 
 impl Postgres {
@@ -58,8 +59,7 @@ impl Postgres {
 
         let (writes, write_jobs) = bounded(queue);
         let (reads, read_jobs) = bounded(queue);
-        let (points, point_jobs) = bounded(queue);
-        let jobs = Queues { writes: write_jobs, reads: read_jobs, points: point_jobs };
+        let jobs = Queues { writes: write_jobs, reads: read_jobs };
         let mut threads = Vec::new();
         for number in 0..connections {
             let session = Session { runtime: self::runtime()?, config: (*config).clone(), live: None };
@@ -69,9 +69,11 @@ impl Postgres {
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let server = config.clone();
         threads.push(spawn("db-listen", move || runtime.block_on(listener.keep(&server, &wakes, stopped)))?);
+        let points = Points::new(config.clone(), queue);
         Ok(Self {
             config,
-            queues: Some(Queues { writes, reads, points }),
+            queues: Some(Queues { writes, reads }),
+            points,
             stop_listener: Some(stop),
             threads,
         })
@@ -85,9 +87,16 @@ impl Postgres {
         let queue = self.queues.as_ref().map(|queues| match mode {
             Mode::Write => &queues.writes,
             Mode::Read => &queues.reads,
-            Mode::Point => &queues.points,
         });
         send(queue, job)
+    }
+
+    pub(crate) async fn point<T, E, F>(&self, name: &'static str, closure: F) -> std::result::Result<T, E>
+    where
+        E: From<Error>,
+        F: Fn(&mut Tx<'_>) -> std::result::Result<T, E>,
+    {
+        self.points.run(name, closure).await
     }
 }
 
@@ -105,7 +114,6 @@ impl Drop for Postgres {
 struct Queues<End> {
     writes: End,
     reads: End,
-    points: End,
 }
 
 impl Queues<Receiver<Box<dyn Job>>> {
@@ -114,14 +122,13 @@ impl Queues<Receiver<Box<dyn Job>>> {
         let job = crossbeam_channel::select! {
             recv(self.writes) -> job => job.ok().map(|job| (Mode::Write, job)),
             recv(self.reads) -> job => job.ok().map(|job| (Mode::Read, job)),
-            recv(self.points) -> job => job.ok().map(|job| (Mode::Point, job)),
         };
         job.or_else(|| self.leftover())
     }
 
-    /// An ended queue says nothing about the two others, which may still hold jobs.
+    /// An ended queue says nothing about the other, which may still hold jobs.
     fn leftover(&self) -> Option<(Mode, Box<dyn Job>)> {
-        let queues = [(Mode::Write, &self.writes), (Mode::Read, &self.reads), (Mode::Point, &self.points)];
+        let queues = [(Mode::Write, &self.writes), (Mode::Read, &self.reads)];
         queues.into_iter().find_map(|(mode, queue)| Some((mode, queue.try_recv().ok()?)))
     }
 }
@@ -164,8 +171,7 @@ impl Session {
         let mut pg = PgTx::new(&self.runtime, client, prepared, mode);
         let (verdict, wakes) = {
             // `Tx` borrows `pg` for as long as it lives, so it gets a scope of its own.
-            let connection = TxConnection::Postgres(&mut pg);
-            let mut tx = if mode == Mode::Point { Tx::single(connection) } else { Tx::new(connection) };
+            let mut tx = Tx::new(TxConnection::Postgres(&mut pg));
             (job.run(&mut tx), tx.take_wakes())
         };
         let outcome = pg.finish(verdict, &wakes);
@@ -177,12 +183,8 @@ impl Session {
 
     fn connect(&self) -> Result<(Client, Prepared)> {
         self.runtime.block_on(async {
-            let client = connect(&self.config).await?;
-            // Only `BEGIN READ WRITE` may write: a point read can then no more do so than on the other
-            // engine, and nothing is ever committed on its own by mistake.
-            let read_only = "SET default_transaction_read_only = on";
-            client.batch_execute(read_only).await.map_err(|e| unavailable(&e))?;
-            Ok((client, Prepared::new()))
+            // Only `BEGIN READ WRITE` may write, so that nothing is ever committed on its own by mistake.
+            Ok((connect_for_reading(&self.config).await?, Prepared::new()))
         })
     }
 }

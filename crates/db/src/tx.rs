@@ -46,7 +46,7 @@ impl<'c> Tx<'c> {
     /// # Errors
     /// [`Error`] when the engine refuses it; the transaction is then undone.
     pub fn execute(&mut self, statement: &'static Statement, params: &[Value<'_>]) -> Result<u64> {
-        self.attempt(statement, |connection| match connection {
+        self.attempt(|connection| match connection {
             Connection::Sqlite(connection) => crate::sqlite::execute(connection, statement, params),
             Connection::Postgres(tx) => tx.execute(statement, params),
         })
@@ -62,7 +62,7 @@ impl<'c> Tx<'c> {
         params: &[Value<'_>],
         mut map: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        self.attempt(statement, |connection| match connection {
+        self.attempt(|connection| match connection {
             Connection::Sqlite(connection) => crate::sqlite::query(connection, statement, params, &mut map),
             Connection::Postgres(tx) => {
                 tx.query(statement, params)?.iter().map(|row| map(&Row(RowOf::Postgres(row)))).collect()
@@ -127,20 +127,13 @@ impl<'c> Tx<'c> {
         std::mem::take(&mut self.wakes)
     }
 
-    fn attempt<T>(
-        &mut self,
-        statement: &'static Statement,
-        run: impl FnOnce(&mut Connection<'c>) -> Result<T>,
-    ) -> Result<T> {
+    fn attempt<T>(&mut self, run: impl FnOnce(&mut Connection<'c>) -> Result<T>) -> Result<T> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
         let result = if self.left == Some(0) { Err(Error::NotAPoint) } else { run(&mut self.connection) };
         self.left = self.left.map(|left| left.saturating_sub(1));
-        result.inspect_err(|error| {
-            tracing::debug!(file = statement.file, line = statement.line, %error, "statement failed");
-            self.failure = Some(error.clone());
-        })
+        result.inspect_err(|error| self.failure = Some(error.clone()))
     }
 }
 

@@ -47,6 +47,37 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
+/// A [`Value`] that outlives its caller.
+#[derive(Clone, Debug)]
+pub(crate) enum OwnedValue {
+    Null,
+    Int(i64),
+    Bool(bool),
+    Text(String),
+}
+
+impl From<&Value<'_>> for OwnedValue {
+    fn from(value: &Value<'_>) -> Self {
+        match *value {
+            Value::Null => Self::Null,
+            Value::Int(value) => Self::Int(value),
+            Value::Bool(value) => Self::Bool(value),
+            Value::Text(value) => Self::Text(value.to_owned()),
+        }
+    }
+}
+
+impl<'a> From<&'a OwnedValue> for Value<'a> {
+    fn from(value: &'a OwnedValue) -> Self {
+        match value {
+            OwnedValue::Null => Self::Null,
+            OwnedValue::Int(value) => Self::Int(*value),
+            OwnedValue::Bool(value) => Self::Bool(*value),
+            OwnedValue::Text(value) => Self::Text(value),
+        }
+    }
+}
+
 impl Value<'_> {
     fn kind(&self) -> &'static str {
         match self {

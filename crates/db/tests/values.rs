@@ -6,6 +6,7 @@ mod support;
 
 use support::TestDb;
 use support::slots::{add_slot, bookings, take_seat};
+use tokio::task::JoinSet;
 use yuyue_db::{Db, Error, Statement, Value, params, sql};
 
 both!(
@@ -16,6 +17,7 @@ both!(
     a_value_of_the_wrong_type_is_refused,
     a_column_of_the_wrong_type_is_refused,
     a_point_read_runs_one_statement,
+    point_reads_at_once_each_get_their_own_rows,
     changes_are_counted_by_row,
     a_refusal_names_the_statement_but_no_value,
 );
@@ -132,6 +134,22 @@ async fn a_point_read_runs_one_statement(db: TestDb) {
     });
     assert!(matches!(swallowed.await, Err(Error::NotAPoint)));
     assert_eq!(db.point("once", bookings).await.unwrap(), [0; 0]);
+}
+
+async fn point_reads_at_once_each_get_their_own_rows(db: TestDb) {
+    db.write("add slots", |tx| (0..500).try_for_each(|id| add_slot(tx, id, id + 1))).await.unwrap();
+    let mut callers = JoinSet::new();
+    for id in 0..500 {
+        let db = Db::clone(&db);
+        callers.spawn(async move {
+            let capacity = db.point("capacity", move |tx| {
+                let find = sql!("SELECT capacity FROM slot WHERE id = $1");
+                tx.query_opt(find, params![id], |row| row.get::<i64>("capacity"))
+            });
+            assert_eq!(capacity.await.unwrap(), Some(id + 1));
+        });
+    }
+    callers.join_all().await;
 }
 
 async fn changes_are_counted_by_row(db: TestDb) {

@@ -128,6 +128,14 @@ pub(crate) async fn connect(config: &Config) -> Result<Client> {
     connect_with(config, |_| {}).await
 }
 
+/// A connection that only writes where a transaction says so.
+pub(crate) async fn connect_for_reading(config: &Config) -> Result<Client> {
+    let client = connect(config).await?;
+    let read_only = "SET default_transaction_read_only = on";
+    client.batch_execute(read_only).await.map_err(|e| unavailable(&e))?;
+    Ok(client)
+}
+
 /// A connection on which the server's notifications arrive.
 pub(crate) struct Listener {
     _client: Client,

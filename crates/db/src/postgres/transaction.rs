@@ -89,14 +89,13 @@ impl<'c> PgTx<'c> {
         self.is_lost
     }
 
-    /// The statement that opens the transaction, unless it is open or there shall be none.
+    /// The statement that opens the transaction, unless it is open.
     fn begin(&mut self) -> Option<&'static str> {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
-        match self.mode {
-            Mode::Write if is_first => Some("BEGIN READ WRITE"),
-            Mode::Read if is_first => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
-            _ => None,
-        }
+        is_first.then_some(match self.mode {
+            Mode::Write => "BEGIN READ WRITE",
+            Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        })
     }
 
     fn prepare(&mut self, statement: &'static Statement) -> Result<tokio_postgres::Statement> {
@@ -139,16 +138,9 @@ impl<'c> PgTx<'c> {
     fn failed(&mut self, statement: &Statement, error: &tokio_postgres::Error) -> Error {
         self.note(error);
         if self.is_lost {
-            return Error::Unavailable("the connection was lost".into());
-        }
-        match error.code() {
-            Some(
-                &SqlState::DISK_FULL
-                | &SqlState::OUT_OF_MEMORY
-                | &SqlState::QUERY_CANCELED
-                | &SqlState::LOCK_NOT_AVAILABLE,
-            ) => unavailable(error),
-            _ => refused(statement, describe(error)),
+            Error::Unavailable("the connection was lost".into())
+        } else {
+            failed(statement, error)
         }
     }
 
@@ -180,7 +172,7 @@ impl<'c> PgTx<'c> {
     /// A connection that could not be told to roll back would carry these changes into the next
     /// job's commit, so it is given up.
     fn roll_back(&mut self) {
-        if self.has_begun && self.mode != Mode::Point {
+        if self.has_begun {
             self.is_lost |= self.runtime.block_on(self.client.batch_execute("ROLLBACK")).is_err();
         }
     }
@@ -202,12 +194,25 @@ impl<'c> PgTx<'c> {
     }
 }
 
+/// What a statement that the server refused means to the caller.
+pub(crate) fn failed(statement: &Statement, error: &tokio_postgres::Error) -> Error {
+    match error.code() {
+        Some(
+            &SqlState::DISK_FULL
+            | &SqlState::OUT_OF_MEMORY
+            | &SqlState::QUERY_CANCELED
+            | &SqlState::LOCK_NOT_AVAILABLE,
+        ) => unavailable(error),
+        _ => refused(statement, describe(error)),
+    }
+}
+
 /// FATAL and PANIC end a session, though the closed socket may not have been seen yet.
-fn ends_session(error: &tokio_postgres::Error) -> bool {
+pub(crate) fn ends_session(error: &tokio_postgres::Error) -> bool {
     let is_fatal = |e: &tokio_postgres::error::DbError| e.parsed_severity() != Some(Severity::Error);
     error.is_closed() || error.as_db_error().is_some_and(is_fatal)
 }
 
-fn references<'v>(params: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
+pub(crate) fn references<'v>(params: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
     params.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
