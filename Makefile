@@ -5,27 +5,42 @@ LISTEN ?= 127.0.0.1:8080
 TEST_THREADS ?= 6
 # Where the full test needs PostgreSQL, this finds or installs it and runs a throw-away cluster.
 WITH_POSTGRES := scripts/with-postgres
+# The same for Node.js and Chromium, which only the pages need.
+WITH_WEB := scripts/with-web
 
-.PHONY: demo test check bless bench dist
+.PHONY: demo web test test-server test-web check check-server check-web bless bench dist
 
-demo: ## Build the server and run the demo on the embedded database.
+demo: web ## Build the pages and the server, and run the demo on the embedded database.
 	cargo run --release --package yuyue -- serve --demo --listen $(LISTEN)
 
-test: check ## Everything: format, lints, all tests on both engines.
+web: ## Build the pages, if Node.js is there.
+	scripts/build-web
+
+test: check web test-server test-web ## Everything: format, lints, all tests on both engines and in a browser.
+
+test-server: ## All tests of the server, on both engines.
 	$(WITH_POSTGRES) cargo test --workspace --all-targets -- --test-threads=$(TEST_THREADS)
 
-check: ## Format, lints and dependency policy, without running anything.
+test-web: ## The pages in a browser, against a demo of their own.
+	$(WITH_WEB) scripts/test-web
+
+check: check-server check-web ## Format, lints, types and dependency policy; the pages' units.
+
+check-server:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 	scripts/check-dependencies
 
-bless: ## Accept the present API as the snapshot (server/openapi.json).
-	BLESS=1 cargo test --package yuyue --test it openapi
+check-web:
+	$(WITH_WEB) scripts/check-web
+
+bless: ## Accept the present API and states as the snapshots (server/openapi.json, docs/states.md), and in the pages.
+	BLESS=1 cargo test --package yuyue --test it -- openapi states
+	$(WITH_WEB) scripts/bless-web
 
 bench: ## Measure, and write docs/performance.md.
-	cargo build --release --package yuyue
 	WITH_POSTGRES_DURABLE=1 BENCH_REPORT=$(CURDIR)/docs/performance.md $(WITH_POSTGRES) cargo bench --package yuyue --bench load
 
-dist: ## One stripped binary with its licence and default configuration, as dist/yuyue-VERSION.tar.gz.
+dist: web ## One stripped binary with its pages, licence and default configuration, as dist/yuyue-VERSION.tar.gz.
 	cargo build --release --package yuyue
 	scripts/make-dist

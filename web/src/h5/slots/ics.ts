@@ -1,0 +1,77 @@
+/** Calendar files (RFC 5545). */
+
+export interface CalendarEvent {
+  /** Tells the event from others for good; a file with the same replaces it. */
+  uid: string
+  /** `YYYY-MM-DD HH:MM:SS` as the wire has it. */
+  start: string
+  /** How long, if that is known. */
+  minutes?: number | undefined
+  title: string
+  note: string
+}
+
+/** The server's zone, which has no summer time. */
+const OFFSET = '+08:00'
+/** An hour before. */
+const REMINDER = '-PT1H'
+
+/** The file that adds `event` to a calendar; `now` is when it is made. */
+export function toCalendar(event: CalendarEvent, now: Date): string {
+  const start = new Date(`${event.start.replace(' ', 'T')}${OFFSET}`)
+  const lines = [
+    'BEGIN:VCALENDAR',
+    'VERSION:2.0',
+    'PRODID:-//Yuyue//H5//ZH',
+    'BEGIN:VEVENT',
+    `UID:${event.uid}`,
+    `DTSTAMP:${utc(now)}`,
+    `DTSTART:${utc(start)}`,
+    ...(event.minutes === undefined ? [] : [`DURATION:PT${event.minutes}M`]),
+    `SUMMARY:${escape(event.title)}`,
+    `DESCRIPTION:${escape(event.note)}`,
+    'BEGIN:VALARM',
+    'ACTION:DISPLAY',
+    `DESCRIPTION:${escape(event.title)}`,
+    `TRIGGER:${REMINDER}`,
+    'END:VALARM',
+    'END:VEVENT',
+    'END:VCALENDAR',
+  ]
+  return lines.map((line) => `${fold(line)}\r\n`).join('')
+}
+
+/** `20211001T020000Z` */
+function utc(at: Date): string {
+  return `${at.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
+}
+
+function escape(text: string): string {
+  return text.replace(/[\\;,]/g, '\\$&').replace(/\r?\n/g, '\\n')
+}
+
+/** At most 75 octets a line, and no character torn apart. */
+function fold(line: string): string {
+  const encoder = new TextEncoder()
+  const lines: string[] = []
+  let current = ''
+  let octets = 0
+  for (const character of line) {
+    const more = encoder.encode(character).length
+    if (octets + more > 75) {
+      lines.push(current)
+      // The space that a continuation begins with counts.
+      ;[current, octets] = ['', 1]
+    }
+    current += character
+    octets += more
+  }
+  return [...lines, current].join('\r\n ')
+}
+
+/** How long a slot is, by the minutes at which slots begin within one hour; unknown if there is only one. */
+export function slotLength(minutes: readonly number[]): number | undefined {
+  const sorted = [...minutes].sort((one, other) => one - other)
+  const gaps = sorted.slice(1).map((minute, at) => minute - (sorted[at] ?? 0))
+  return gaps.length === 0 ? undefined : Math.min(...gaps)
+}

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+
+import { everyRow, toCsv } from './csv'
+
+test('cells are quoted and never computed', () => {
+  const columns = [
+    { title: '姓名', value: (row: [string, string | number]) => row[0] },
+    { title: 'a "b"', value: (row: [string, string | number]) => row[1] },
+  ]
+  const csv = toCsv(columns, [
+    ['张,三', 'say\nhi'],
+    ['=1+1', -5],
+    ['+86138', '-5'],
+  ])
+  expect(csv).toBe('\uFEFF姓名,"a ""b"""\r\n"张,三","say\nhi"\r\n\'=1+1,-5\r\n\'+86138,\'-5\r\n')
+})
+
+test('every page is read, and how far it is', async () => {
+  const all = Array.from({ length: 230 }, (_, at) => at)
+  const heard: number[] = []
+  const load = async (page: number, size: number) => ({
+    items: all.slice((page - 1) * size, page * size),
+    total: all.length,
+  })
+  expect(await everyRow(load, (part) => heard.push(Math.round(part * 100)))).toEqual(all)
+  expect(heard).toEqual([43, 87, 100])
+  expect(await everyRow(async () => ({ items: [], total: 0 }))).toEqual([])
+})

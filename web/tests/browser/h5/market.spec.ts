@@ -1,0 +1,219 @@
+import type { APIRequestContext, Page } from '@playwright/test'
+
+import type { Demo } from '../support/demo'
+import { call } from '../support/test'
+import { agree, expect, inspect, test as base } from './support'
+
+/** A call as the demo's administrator. */
+type AsStaff = (path: string, data: object) => Promise<unknown>
+
+const test = base.extend<{ staff: AsStaff }>({
+  staff: async ({ request, demo }, use) => {
+    const headers = { Authorization: `Bearer ${await administrator(request, demo)}` }
+    await use((path, data) => call(request, demo, 'POST', path, data, headers))
+  },
+})
+
+async function administrator(request: APIRequestContext, demo: Demo): Promise<string> {
+  const who = { username: 'admin', password: 'demo-admin' }
+  return ((await call(request, demo, 'POST', '/admin/v1/session', who)) as { token: string }).token
+}
+
+/** What users of this test enter with. */
+interface Pair {
+  i_code: string
+  order_no: number
+}
+
+async function newcomer(staff: AsStaff): Promise<Pair> {
+  const pair = { i_code: 'browser', order_no: Math.floor(Math.random() * 1e9) + 5_000 }
+  await staff('/admin/v1/enrolments', pair)
+  return pair
+}
+
+test.use({ allowed: ['/homemaking/v1/token'] })
+test.setTimeout(120_000)
+
+/** A picture, drawn by the browser. */
+async function picture(page: Page): Promise<{ name: string; mimeType: string; buffer: Buffer }> {
+  const data = await page.evaluate(() => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 300, height: 300 })
+    const drawing = canvas.getContext('2d')
+    drawing?.fillRect(40, 40, 220, 220)
+    return canvas.toDataURL('image/png').split(',')[1] ?? ''
+  })
+  return { name: 'picture.png', mimeType: 'image/png', buffer: Buffer.from(data, 'base64') }
+}
+
+async function addPicture(page: Page): Promise<void> {
+  await page.getByLabel('添加图片').setInputFiles(await picture(page))
+  await expect(page.getByRole('button', { name: '移除第 1 张图片' })).toBeVisible()
+}
+
+/** Becomes another user of the marketplace, on a page of it. */
+async function become(page: Page, pair: Pair, path: string): Promise<void> {
+  await page.goto('/h5/market/enter')
+  await page.evaluate(() => localStorage.removeItem('yuyue.market'))
+  await page.goto(`/h5${path}`)
+  await expect(page).toHaveURL(/\/h5\/market\/enter\?next=/)
+  await page.getByLabel('验证码').fill(pair.i_code)
+  await page.getByLabel('订单号').fill(String(pair.order_no))
+  await page.getByRole('button', { name: '进入家政服务' }).click()
+  await expect(page).toHaveURL(new RegExp(`/h5${path.replace('?', '\\?')}$`))
+}
+
+async function press(page: Page, button: string): Promise<void> {
+  await page.getByRole('button', { name: button, exact: true }).click()
+  await agree(page)
+}
+
+/** Publishes a service: written, looked at by staff, put on the list. */
+async function publish(page: Page, publisher: Pair, title: string, staff: AsStaff): Promise<void> {
+  await become(page, publisher, '/market/services/new')
+  await page.getByLabel('标题').fill(title)
+  await page.getByRole('radio', { name: '宠物' }).check()
+  await page.getByLabel('服务详情').fill('节假日宠物寄养，代遛，一天至少一次；代喂食，狗粮需自备。')
+  await page.getByLabel('价格').fill('300')
+  await addPicture(page)
+  await inspect(page, 'market-publish')
+  await page.getByRole('button', { name: '提交审核' }).click()
+  const mine = page.getByRole('listitem').filter({ hasText: title })
+  await expect(mine).toContainText('待审核')
+  await inspect(page, 'market-my-services')
+  const link = await mine.getByRole('link', { name: title }).getAttribute('href')
+  await staff(`/admin/v1/services/${link?.split('/').at(-1)}/review`, { decision: 'approve' })
+  await page.reload()
+  await mine.getByRole('button', { name: '发布', exact: true }).click()
+  await agree(page)
+  await expect(mine).toContainText('已发布')
+}
+
+async function order(page: Page, title: string): Promise<string> {
+  await page.goto('/h5/market')
+  await page.getByLabel('搜索标题').fill(title)
+  await page.getByRole('button', { name: '搜索' }).click()
+  await page.getByRole('link', { name: title }).click()
+  await page.getByRole('button', { name: '立即预约' }).click()
+  await page.getByLabel('联系人').fill('张三')
+  await page.getByLabel('联系电话').fill('020-81167888')
+  await page.getByLabel('省份').fill('广东省')
+  await page.getByLabel('城市').fill('广州市')
+  await page.getByLabel('详细地址').fill('新港中路397号')
+  await page.getByRole('button', { name: '提交预约' }).click()
+  await expect(page.getByText('消费者 · 提交预约')).toBeVisible()
+  return new URL(page.url()).pathname.replace('/h5', '')
+}
+
+test('an order: agreed to, paid, confirmed, rated and answered; another paid back', async ({
+  page,
+  staff,
+}) => {
+  const [publisher, consumer] = [await newcomer(staff), await newcomer(staff)]
+  const title = `寄养 ${Date.now()}`
+  await publish(page, publisher, title, staff)
+
+  await become(page, consumer, '/market/mine')
+  await inspect(page, 'market-mine')
+  const first = await order(page, title)
+  await expect(page.getByText('广东省 广州市 新港中路397号')).toBeVisible()
+  await inspect(page, 'market-order')
+  const second = await order(page, title)
+
+  await become(page, publisher, '/market/orders?role=1')
+  await inspect(page, 'market-received')
+  for (const path of [first, second]) {
+    await page.goto(`/h5${path}`)
+    await press(page, '同意')
+    await expect(page.getByText('待支付')).toBeVisible()
+  }
+
+  await become(page, consumer, first)
+  await press(page, '支付')
+  await press(page, '确认完成')
+  await page.getByRole('button', { name: '评价', exact: true }).click()
+  await page.getByRole('radio', { name: '4 星' }).check()
+  await page.getByRole('button', { name: '提交评价' }).click()
+  await expect(page.getByLabel('评价内容')).toHaveAccessibleDescription('请填写')
+  await page.getByLabel('评价内容').fill('非常好，家里狗子都不想回家了。')
+  await addPicture(page)
+  await inspect(page, 'market-rate')
+  await page.getByRole('button', { name: '提交评价' }).click()
+  await expect(page.getByText('已完成', { exact: true })).toBeVisible()
+  await inspect(page, 'market-rated')
+
+  await page.goto(`/h5${second}`)
+  await press(page, '支付')
+  await page.getByRole('button', { name: '申请退款' }).click()
+  await page.getByLabel('退款理由').fill('临时有事，无法按时在家')
+  await inspect(page, 'market-ask-refund')
+  await page.getByRole('button', { name: '提交申请' }).click()
+  await expect(page.getByText('消费者 · 申请退款')).toBeVisible()
+  const refund = new URL(page.url()).pathname.replace('/h5', '')
+  await page.goto(`/h5${second}`)
+  await expect(page.getByText('处理完之前不能确认完成')).toBeVisible()
+  await expect(page.getByRole('button', { name: '确认完成' })).toBeHidden()
+
+  await become(page, publisher, '/market/refunds?role=1')
+  await inspect(page, 'market-refunds')
+  await page.goto(`/h5${refund}`)
+  await press(page, '同意退款')
+  await page.goto(`/h5${first}`)
+  await page.getByRole('button', { name: '回复评价' }).click()
+  await page.getByRole('textbox', { name: '回复评价' }).fill('谢谢，欢迎再来。')
+  await page.getByRole('button', { name: '回复评价' }).click()
+  await expect(page.getByText('谢谢，欢迎再来。')).toBeVisible()
+
+  await become(page, consumer, refund)
+  await expect(async () => {
+    await page.reload()
+    await expect(page.getByText('已退款')).toBeVisible({ timeout: 1_000 })
+  }).toPass()
+  await inspect(page, 'market-refund')
+  await press(page, '确认收到退款')
+  await expect(page.getByText('已完成', { exact: true })).toBeVisible()
+  await page.goto('/h5/market')
+  await page.getByLabel('搜索标题').fill(title)
+  await page.getByRole('button', { name: '搜索' }).click()
+  await page.getByRole('link', { name: title }).click()
+  await expect(page.getByText('非常好，家里狗子都不想回家了。')).toBeVisible()
+  await expect(page.getByText('谢谢，欢迎再来。')).toBeVisible()
+  await inspect(page, 'market-service')
+})
+
+test('the list is for everybody; a wrong pair is refused in words', async ({ page }) => {
+  await page.goto('/h5/market')
+  await expect(page.getByRole('radio', { name: '宠物' })).toBeVisible()
+  await inspect(page, 'market')
+  await page.goto('/h5/market/mine')
+  await page.getByLabel('验证码').fill('demo-1')
+  await page.getByLabel('订单号').fill('x')
+  await page.getByRole('button', { name: '进入家政服务' }).click()
+  await expect(page.getByLabel('订单号')).toHaveAccessibleDescription('请填写数字')
+  await page.getByLabel('订单号').fill('4711')
+  await page.getByRole('button', { name: '进入家政服务' }).click()
+  await expect(page.getByRole('alert')).toHaveText('验证码和订单号不匹配，请核对后再试')
+  await inspect(page, 'market-enter')
+})
+
+test('what a publisher left out stands at its field; a name and picture are kept', async ({
+  page,
+  staff,
+}) => {
+  await become(page, await newcomer(staff), '/market/services/new')
+  await page.getByRole('button', { name: '提交审核' }).click()
+  await expect(page.getByLabel('标题')).toHaveAccessibleDescription('请填写')
+  await expect(page.getByLabel('添加图片')).toHaveAccessibleDescription('请添加图片')
+  await inspect(page, 'market-publish-errors')
+  const text = { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('no picture') }
+  await page.getByLabel('添加图片').setInputFiles(text)
+  await expect(page.getByLabel('添加图片')).toHaveAccessibleDescription('只能上传 jpg、png、gif、webp 图片')
+
+  await page.goto('/h5/market/mine/profile')
+  await page.getByLabel('昵称').fill('阿三')
+  const remove = page.getByRole('button', { name: '移除第 1 张图片' })
+  if (await remove.isVisible()) await remove.click()
+  await addPicture(page)
+  await inspect(page, 'market-profile')
+  await page.getByRole('button', { name: '保存' }).click()
+  await expect(page.getByRole('heading', { name: '阿三' })).toBeVisible()
+})
