@@ -204,6 +204,11 @@ impl Http {
         Ok(Self { client, answer_bytes: limits.answer_bytes })
     }
 
+    /// The client itself, for a library that speaks a protocol but should not connect by itself.
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// Starts a request to `path` below `base`, to be completed and given to [`Http::run`].
     pub fn request(&self, method: Method, base: &BaseUrl, path: &str, query: Option<&str>) -> RequestBuilder {
         self.client.request(method, base.at(path, query))

@@ -17,7 +17,7 @@ use reqwest::Method;
 
 use self::session::{Call, Session};
 use self::wire::{Subject, bare_number, clipped, without_numbers};
-use super::http::{Http, HttpLimits};
+use super::http::{AddressError, BaseUrl, Http, HttpLimits};
 use crate::clock::{Clock, Millis};
 use crate::text::mask_phone;
 
@@ -31,6 +31,19 @@ pub struct KoalaAccount {
     pub address: String,
     pub username: String,
     pub password: String,
+}
+
+impl KoalaAccount {
+    /// Where calls go.
+    ///
+    /// # Errors
+    /// When the address is not usable.
+    pub fn base(&self) -> Result<BaseUrl, AddressError> {
+        let address = self.address.trim();
+        let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+        // The appliance offers nothing but plain HTTP, inside the office.
+        BaseUrl::parse(&url, true)
+    }
 }
 
 impl fmt::Debug for KoalaAccount {
@@ -180,12 +193,23 @@ impl Koala {
         Self { http, clock, session: Arc::default() }
     }
 
-    /// Logs in, unless a session is there: what a settings page can try out.
+    /// Logs in, unless a session is there.
     ///
     /// # Errors
     /// See [`KoalaErrorKind`].
     pub async fn check(&self, account: &KoalaAccount) -> Result<(), KoalaError> {
         self.session(account)?.cookie(None).await.map(drop)
+    }
+
+    /// Logs in anew and reads the directory; gives how many employees it has. The account may be one
+    /// that is not in use: the session in use stays as it is.
+    ///
+    /// # Errors
+    /// See [`KoalaErrorKind`].
+    pub async fn try_out(&self, account: &KoalaAccount) -> Result<usize, KoalaError> {
+        let session = Session::new(self.http.clone(), self.clock.clone(), account.clone())?;
+        let found = session.list("employee", "").await?;
+        Ok(found.into_iter().filter_map(Subject::into_employee).count())
     }
 
     /// The employees with this phone and, when given, exactly this name.

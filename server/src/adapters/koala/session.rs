@@ -67,10 +67,7 @@ pub(super) enum Said<T> {
 
 impl Session {
     pub fn new(http: Http, clock: Clock, account: KoalaAccount) -> Result<Self, KoalaError> {
-        let address = account.address.trim();
-        let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
-        // The appliance offers nothing but plain HTTP, inside the office.
-        let base = BaseUrl::parse(&url, true).map_err(|error| {
+        let base = account.base().map_err(|error| {
             KoalaError::new(KoalaErrorKind::Unreachable, format!("the Koala address is not usable: {error}"))
         })?;
         Ok(Self {

@@ -118,6 +118,14 @@ impl WechatCloud {
         Ok(if said.code == 0 { said.binding(weixin_user_id) } else { None })
     }
 
+    /// Whether the service is there and answers as agreed: asks for a binding that nobody has.
+    ///
+    /// # Errors
+    /// See [`WechatError`].
+    pub async fn try_out(&self, cloud_url: &str) -> Result<(), WechatError> {
+        self.binding(cloud_url, "connection-test").await.map(drop)
+    }
+
     /// Binds; the answer carries what WeChat tells about the user. Binding again is harmless.
     ///
     /// # Errors

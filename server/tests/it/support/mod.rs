@@ -3,6 +3,7 @@
 
 pub mod booking;
 pub mod database;
+pub mod home;
 pub mod people;
 pub mod rows;
 pub mod served;
@@ -149,11 +150,11 @@ impl TestApp {
         let mut config = Config::defaults();
         let start = clock::instant(&config.timezone, date(2021, 10, 1).at(8, 0, 0, 0));
         let clock = Clock::manual(config.timezone.clone(), start);
+        let data = tempfile::tempdir().unwrap();
+        config.data_dir = data.path().to_owned();
         let demo = Demo::start(&mut config, &clock).await.unwrap();
         // The demo's caller is always the same one; a test's may be anybody.
         config.server.failed_logins_per_address = Config::defaults().server.failed_logins_per_address;
-        let data = tempfile::tempdir().unwrap();
-        config.data_dir = data.path().to_owned();
         config.database.url = home.url();
         config.database.connections = 4;
         let world = Arc::new(World { _data: data, home, may_leave_messages: AtomicBool::new(false) });

@@ -21,6 +21,13 @@ impl TestApp {
         self.db.write("test", move |tx| Ok::<_, Error>(tx.execute(statement, params![])?)).await.unwrap()
     }
 
+    /// Tries a change; gives what the database says to one it refuses.
+    pub async fn try_execute(&self, sql: &str) -> Result<u64, String> {
+        let statement = statement(sql);
+        let tried = self.db.write("test", move |tx| Ok::<_, Error>(tx.execute(statement, params![])?));
+        tried.await.map_err(|error| error.cause.unwrap_or_default())
+    }
+
     /// The column `value` of every row, as text; NULL is "-".
     pub async fn texts(&self, sql: &str) -> Vec<String> {
         let statement = statement(sql);

@@ -1,0 +1,102 @@
+//! What homemaking causes to happen later.
+
+use serde::{Deserialize, Serialize};
+use yuyue_db::Tx;
+
+use crate::app::App;
+use crate::clock::{HOUR, MINUTE, Millis, Now};
+use crate::error::Error;
+use crate::homemaking::states::{By, OrderAction, OrderState};
+use crate::homemaking::{codes, files, ledger, orders, payments, store};
+use crate::outbox::worker::{Done, Failed, Job};
+use crate::outbox::{NewJob, enqueue, ensure_recurring};
+
+/// An order that nobody has moved in time moves on by itself.
+pub const ORDER_DUE: &str = "homemaking.order_due";
+/// Keeps the public list up to date when nobody looks at it.
+pub const LISTING: &str = "homemaking.listing";
+/// Removes pictures that nothing shows.
+pub const FILES: &str = "homemaking.files";
+
+#[derive(Serialize, Deserialize)]
+struct OrderDue {
+    order_id: i64,
+}
+
+/// Makes sure that the recurring jobs wait.
+///
+/// # Errors
+/// When the database refuses.
+pub fn schedule(tx: &mut Tx<'_>, now: &Now) -> Result<(), Error> {
+    ensure_recurring(tx, LISTING, now.at)?;
+    ensure_recurring(tx, FILES, now.at)?;
+    ledger::jobs::schedule(tx, now)
+}
+
+/// Writes the timer of an order that has come to a status it may stay in until `due_at`.
+///
+/// # Errors
+/// When the database refuses.
+pub fn wait_for_order(tx: &mut Tx<'_>, order_id: i64, due_at: Millis, at: Millis) -> Result<(), Error> {
+    let payload = serde_json::to_string(&OrderDue { order_id });
+    let payload = payload.map_err(|error| Error::internal(error.to_string()))?;
+    let job = NewJob { kind: ORDER_DUE, recipient: "", payload: &payload, due_at, deadline: Millis::MAX };
+    enqueue(tx, &job, at)?;
+    Ok(())
+}
+
+/// Does one job of this product; `None` for one of another.
+///
+/// # Errors
+/// [`Failed`] says whether another try makes sense.
+pub async fn run(app: &App, job: &Job) -> Option<Result<Done, Failed>> {
+    if let Some(result) = payments::jobs::run(app, job).await {
+        return Some(result);
+    }
+    Some(match job.kind.as_str() {
+        ORDER_DUE => order_due(app, job).await,
+        LISTING => list(app).await,
+        FILES => files::clean_up(app).await,
+        ledger::jobs::VERIFY => ledger::jobs::verify(app).await,
+        _ => return None,
+    })
+}
+
+/// Cancels an order nobody answered or paid, confirms one nobody confirmed; leaves one that has moved
+/// since to its later timer. An open refund holds the confirmation up.
+async fn order_due(app: &App, job: &Job) -> Result<Done, Failed> {
+    let due: OrderDue =
+        serde_json::from_str(&job.payload).map_err(|error| Failed::GiveUp { reason: error.to_string() })?;
+    let (at, limits) = (app.clock.now().at, orders::limits(&app.config));
+    let moved = app.db.write("homemaking.order_due", move |tx| {
+        let Some(order) = store::orders::take(tx, due.order_id)? else { return Ok(()) };
+        if order.due_at.is_none_or(|due_at| due_at > at) {
+            return Ok(());
+        }
+        let action =
+            if order.status == OrderState::Unconfirmed { OrderAction::Confirm } else { OrderAction::TimeOut };
+        orders::advance(tx, &order, (action, By::System), at, limits).map(drop)
+    });
+    match moved.await {
+        Err(error) if error.code() == Some(&codes::ORDER_FAILED) => Ok(Done::Again(at + HOUR)),
+        moved => Ok(moved.map(|()| Done::Finished)?),
+    }
+}
+
+async fn list(app: &App) -> Result<Done, Failed> {
+    let at = app.clock.now().at;
+    catch_up(app, at).await?;
+    Ok(Done::Again(at + MINUTE))
+}
+
+/// Brings the public list up to `at`: what was published, changed or begun stands on it, and what was
+/// taken off or is over does not.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn catch_up(app: &App, at: Millis) -> Result<(), Error> {
+    while app.db.point("homemaking.is_behind", move |tx| store::listing::is_behind(tx, at)).await? {
+        app.db.write("homemaking.list", move |tx| store::listing::catch_up(tx, at)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Homemaking (003): a marketplace of home services, from publishing to rating.
+//!
+//! Every status moves by the tables in [`states`]. A step first takes the row of what it moves by an
+//! `UPDATE` that gives it back, then asks the table, then saves: so two callers at once are one after
+//! the other. What an order's steps cause (history, timers, sales) is in [`orders`], in the same
+//! transaction.
+
+pub mod caller;
+pub mod codes;
+pub mod files;
+pub mod jobs;
+pub mod ledger;
+pub mod money;
+pub mod orders;
+pub mod payments;
+pub mod ratings;
+pub mod refunds;
+pub mod routes;
+pub mod rules;
+pub mod states;
+pub mod store;
+pub mod view;
+
+use yuyue_db::Tx;
+
+use crate::clock::Millis;
+use crate::error::Error;
+
+pub use caller::User;
+pub use money::Fen;
+
+/// On which side of an order somebody asks (角色类型): 1 发布者, 2 消费者.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Publisher,
+    Consumer,
+}
+
+/// Type of a service (服务类型): what is offered.
+pub const OFFERED: i64 = 1;
+/// Type of a service (服务类型): what is wanted; nobody orders it.
+pub const WANTED: i64 = 2;
+
+/// A category of services (分类).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Category {
+    pub id: i64,
+    pub name: &'static str,
+}
+
+const fn category(id: i64, name: &'static str) -> Category {
+    Category { id, name }
+}
+
+/// The document's seven.
+pub static CATEGORIES: [Category; 7] = [
+    category(1, "保洁"),
+    category(2, "汽修"),
+    category(3, "疏通"),
+    category(4, "在线教育"),
+    category(5, "宠物"),
+    category(6, "护理"),
+    category(7, "婚恋"),
+];
+
+/// The category of an id.
+#[must_use]
+pub fn category_of(id: i64) -> Option<Category> {
+    CATEGORIES.iter().copied().find(|category| category.id == id)
+}
+
+/// Forgets what has passed its time.
+///
+/// # Errors
+/// When the database refuses.
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
+    store::tokens::clean_up(tx, at)?;
+    payments::store::clean_up(tx, at)
+}
+
+/// How many orders and how many refunds are open: neither ended nor waiting for a rating only.
+///
+/// # Errors
+/// When the database refuses.
+pub fn open_counts(tx: &mut Tx<'_>) -> Result<(i64, i64), Error> {
+    Ok((store::orders::count_open(tx)?, store::refunds::count_open(tx)?))
+}

@@ -1,0 +1,156 @@
+//! Payments: money comes in for an order and goes back for a refund, through a gateway that may
+//! refuse, be slow, or never answer.
+//!
+//! What is asked of the gateway stands in a row first, with an id that stays the same however often
+//! it is asked; then the gateway is called with no transaction open; then one transaction moves the
+//! payment, the order and the ledger together. A job written with the row asks the gateway until the
+//! outcome is known, so a lost answer, a crash or a late payment ends the same way. Money that
+//! arrives for an order that no longer wants it goes back by itself.
+
+pub mod jobs;
+pub mod pay;
+pub mod routes;
+pub mod settle;
+pub mod store;
+
+use serde_json::json;
+use yuyue_db::Tx;
+
+use crate::adapters::http::{Http, HttpLimits};
+use crate::adapters::payment::{PaymentGateway, SimulatedGateway};
+use crate::adapters::wechat_pay::{ApiKey, MerchantKey, PlatformKey, WechatPay, WechatPayAccount};
+use crate::clock::{HOUR, MINUTE, Millis, SECOND};
+use crate::config::{Config, Gateway};
+use crate::demo::Demo;
+use crate::error::{Error, Text};
+use crate::homemaking::{Fen, codes};
+use crate::ids::Ids;
+use crate::staff;
+
+use self::store::NewPayment;
+
+/// Where gateways report.
+pub const NOTIFY_PATH: &str = "/homemaking/v1/payment/notify";
+
+/// Longer than a call of the gateway with the question that may follow: whoever has not come back by
+/// then never will.
+const LEASE: Millis = 15 * SECOND;
+/// How long a payer has, unless the order ends before; WeChat's `prepay_id` lasts as long.
+const TIME_TO_PAY: Millis = 2 * HOUR;
+/// The least a gateway wants to be given.
+const LEAST_TIME_TO_PAY: Millis = 2 * MINUTE;
+
+/// Starts to pay back what an order was charged, in the transaction of the step that decided it. The
+/// gateway is asked by a job; when it has paid, the refund becomes 已退款 (2) and the order 已取消 (5).
+///
+/// # Errors
+/// [`codes::REFUND_FAILED`] when there is nothing to pay back: the order is not paid, or the money is
+/// on its way already, or is less than `amount`.
+pub fn start_refund(
+    tx: &mut Tx<'_>,
+    order_id: i64,
+    refund_id: i64,
+    amount: Fen,
+    at: Millis,
+) -> Result<(), Error> {
+    let charge = store::paying_charge(tx, order_id)?.filter(|charge| amount.0 > 0 && amount <= charge.amount);
+    let charge = charge.ok_or(&codes::REFUND_FAILED)?;
+    let id = store::insert(tx, &NewPayment::refund(&charge, Some(refund_id), amount), at)?;
+    jobs::pay_back(tx, id.ok_or(&codes::REFUND_FAILED)?, at)
+}
+
+/// An order stopped waiting for its payment: whatever was begun at the gateway is to be closed.
+///
+/// # Errors
+/// When the database refuses.
+pub fn withdraw(tx: &mut Tx<'_>, order_id: i64, at: Millis) -> Result<(), Error> {
+    match store::open_charge(tx, order_id)? {
+        Some(charge) => jobs::resolve(tx, charge.id, at, at),
+        None => Ok(()),
+    }
+}
+
+/// Leaves word for staff, in the log and in the audit log, of what a person has to look at.
+fn alert(tx: &mut Tx<'_>, action: &str, target: &str, reason: &str, at: Millis) -> Result<(), Error> {
+    tracing::error!(action, target, reason, "a payment needs a person");
+    let (nothing, found) = (serde_json::Value::Null, json!({ "reason": reason }));
+    staff::record_change_by(tx, "payment gateway", action, target, &nothing, &found, at)
+}
+
+/// 10017 in other words: the step failed because of the payment.
+fn failed(zh: &'static str, en: &'static str) -> Error {
+    Error { message: Text::fixed(zh, en), ..Error::from(&codes::ORDER_FAILED) }
+}
+
+/// The gateway that the settings name; `None` when orders cannot be paid.
+///
+/// # Errors
+/// A text that names the setting at fault, and repeats no secret.
+pub fn gateway(config: &Config, ids: &Ids, demo: Option<&Demo>) -> Result<Option<PaymentGateway>, String> {
+    let setting = |name: &str| format!("homemaking.payment.{name}");
+    let settings = &config.homemaking.payment;
+    let http = || Http::new(limits()).map_err(|error| error.reason);
+    let gateway = match settings.gateway {
+        Gateway::None => return Ok(None),
+        Gateway::Simulator => {
+            let demo =
+                demo.ok_or_else(|| format!("{}: \"simulator\" is for the demo", setting("gateway")))?;
+            let mut account = demo.payment.account();
+            account.notify_url = notify_url(config);
+            let client = SimulatedGateway::new(http()?, account);
+            PaymentGateway::Simulated(client.map_err(|error| error.to_string())?)
+        }
+        Gateway::WechatPay => {
+            let client = WechatPay::new(http()?, ids.clone(), wechat_account(config)?);
+            let client = client.map_err(|error| format!("{}: {error}", setting("base_url")))?;
+            PaymentGateway::WechatPay(Box::new(client))
+        }
+    };
+    Ok(Some(gateway))
+}
+
+/// Shorter than usual: a call and the question after it must both fit into one request.
+fn limits() -> HttpLimits {
+    let seconds = std::time::Duration::from_secs;
+    HttpLimits { connect: seconds(2), total: seconds(4), ..HttpLimits::default() }
+}
+
+fn notify_url(config: &Config) -> String {
+    let settings = &config.homemaking.payment;
+    match (settings.notify_url.as_str(), config.server.public_url.as_str()) {
+        ("", "") => String::new(),
+        ("", public_url) => format!("{public_url}{NOTIFY_PATH}"),
+        (url, _) => url.to_owned(),
+    }
+}
+
+fn wechat_account(config: &Config) -> Result<WechatPayAccount, String> {
+    let settings = &config.homemaking.payment;
+    let named = |name: &str, reason: String| format!("homemaking.payment.{name}: {reason}");
+    let given = |name: &str, value: &str| match value.trim() {
+        "" => Err(named(name, "is needed for \"wechat-pay\"".into())),
+        value => Ok(value.to_owned()),
+    };
+    let pem = |name: &str, value: &str, file: &std::path::Path| {
+        if file.as_os_str().is_empty() {
+            return given(name, value);
+        }
+        std::fs::read_to_string(file)
+            .map_err(|error| named(&format!("{name}_file"), format!("{}: {error}", file.display())))
+    };
+    let notify_url = given("notify_url", &notify_url(config))?;
+    let app_id = if settings.app_id.is_empty() { &config.wechat.app_id } else { &settings.app_id };
+    let private_key = pem("private_key", &settings.private_key, &settings.private_key_file)?;
+    let platform_key = pem("platform_key", &settings.platform_key, &settings.platform_key_file)?;
+    Ok(WechatPayAccount {
+        base_url: settings.base_url.clone(),
+        app_id: given("app_id", app_id)?,
+        mch_id: given("mch_id", &settings.mch_id)?,
+        serial: given("serial", &settings.serial)?,
+        merchant_key: MerchantKey::from_pem(&private_key).map_err(|error| named("private_key", error))?,
+        api_key: ApiKey::new(&settings.api_v3_key).map_err(|error| named("api_v3_key", error))?,
+        platform_key_id: given("platform_key_id", &settings.platform_key_id)?,
+        platform_key: PlatformKey::from_pem(&platform_key).map_err(|error| named("platform_key", error))?,
+        notify_url,
+    })
+}

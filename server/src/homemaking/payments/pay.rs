@@ -1,0 +1,254 @@
+//! A consumer pays (支付).
+
+use serde_json::{Map, Value};
+use yuyue_db::Tx;
+
+use super::settle::{self, Came};
+use super::store::{self, Kind, NewPayment, Payment};
+use super::{LEASE, LEAST_TIME_TO_PAY, TIME_TO_PAY, failed, jobs};
+use crate::adapters::payment::{Charge, ChargeState, Charged, PaymentError, PaymentGateway, Settlement};
+use crate::app::App;
+use crate::clock::Millis;
+use crate::error::Error;
+use crate::homemaking::rules::party;
+use crate::homemaking::states::{ORDER, OrderAction};
+use crate::homemaking::store::orders::{self as order_rows, Order};
+use crate::homemaking::{User, codes};
+use crate::visitors;
+
+/// How an order is being paid.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Paid {
+    /// It is.
+    Done,
+    /// The payer's phone has to agree, for which its page needs these.
+    Awaiting(Map<String, Value>),
+}
+
+/// An attempt, and what to do about it.
+enum Attempt {
+    /// Ask the gateway for it.
+    Charge(Payment),
+    /// It is over, or another payer's: see to it that nobody pays for it, and begin anew.
+    Replace(Payment),
+}
+
+/// Pays an order. Whatever happens on the way, an order is charged once.
+///
+/// # Errors
+/// What the order's table says, 10000 for a missing or refused `wechat_code`, and 10017 with a reason
+/// when the money did not come, or nobody knows yet whether it did.
+pub async fn pay(app: &App, user: User, order_id: i64, wechat_code: Option<String>) -> Result<Paid, Error> {
+    check(app, user, order_id).await?;
+    let Some(gateway) = &app.gateway else {
+        return Err(failed(
+            "订单状态更新失败：未开通支付",
+            "orders cannot be paid: no payment gateway is set up",
+        ));
+    };
+    let payer = match gateway.asks_the_payer() {
+        true => payer(app, user, wechat_code).await?,
+        false => String::new(),
+    };
+    match begin(app, user, order_id, &payer).await? {
+        Attempt::Charge(payment) => charge(app, gateway, payment).await,
+        Attempt::Replace(payment) => {
+            if let Some(came) = close(app, gateway, &payment).await? {
+                return told(came);
+            }
+            match begin(app, user, order_id, &payer).await? {
+                Attempt::Charge(payment) => charge(app, gateway, payment).await,
+                Attempt::Replace(_) => Err(in_progress()),
+            }
+        }
+    }
+}
+
+fn in_progress() -> Error {
+    failed("订单状态更新失败：该订单正在支付中", "a payment of this order is under way")
+}
+
+fn not_known_yet() -> Error {
+    failed(
+        "订单状态更新失败：支付结果尚未确认，确认后订单会自动更新",
+        "it is not known yet whether the payment came through; the order follows when it is",
+    )
+}
+
+/// Whether this user may pay this order now, before anything is begun or a `wechat_code` used up.
+async fn check(app: &App, user: User, order_id: i64) -> Result<(), Error> {
+    let found = app.db.point("homemaking.order", move |tx| order_rows::find(tx, order_id)).await?;
+    may_pay(&found.ok_or(&codes::NOT_FOUND)?.order, user)
+}
+
+fn may_pay(order: &Order, user: User) -> Result<(), Error> {
+    let by = party(user.id, order.publisher_id, order.consumer_id);
+    ORDER.next(order.status, OrderAction::Pay, by)?;
+    Ok(())
+}
+
+/// The openid that pays: the one a `wechat_code` proves, else the one that paid before.
+async fn payer(app: &App, user: User, wechat_code: Option<String>) -> Result<String, Error> {
+    if let Some(code) = wechat_code {
+        let open_id = visitors::openid_of_code(app, &code).await?;
+        let (bound, at) = (open_id.clone(), app.clock.now().at);
+        app.db.write("homemaking.payer", move |tx| store::bind_payer(tx, user.id, &bound, at)).await?;
+        return Ok(open_id);
+    }
+    let known = app.db.point("homemaking.payer_of", move |tx| store::payer_of(tx, user.id)).await?;
+    known.ok_or_else(|| {
+        Error::invalid(
+            "wechat_code",
+            "首次支付需要微信授权",
+            "the first payment needs WeChat's word for who pays",
+        )
+    })
+}
+
+/// Writes the attempt, or takes up the one that is there; and with a new one the job that will find
+/// out what became of it, whatever becomes of us.
+async fn begin(app: &App, user: User, order_id: i64, payer: &str) -> Result<Attempt, Error> {
+    let (at, payer) = (app.clock.now().at, payer.to_owned());
+    let out_no = app.ids.uuid().simple().to_string();
+    app.db
+        .write("homemaking.begin_payment", move |tx| {
+            let order = order_rows::take(tx, order_id)?.ok_or(&codes::NOT_FOUND)?;
+            may_pay(&order, user)?;
+            if let Some(open) = store::open_charge(tx, order_id)? {
+                if !store::occupy(tx, open.id, at + LEASE, at)? {
+                    return Err(in_progress());
+                }
+                let fits = open.payer == payer && open.expires_at > at;
+                return Ok(if fits { Attempt::Charge(open) } else { Attempt::Replace(open) });
+            }
+            start(tx, &order, (out_no.clone(), payer.clone()), at).map(Attempt::Charge)
+        })
+        .await
+}
+
+fn start(
+    tx: &mut Tx<'_>,
+    order: &Order,
+    (out_no, payer): (String, String),
+    at: Millis,
+) -> Result<Payment, Error> {
+    let ends_at = order.due_at.unwrap_or(Millis::MAX).min(at + TIME_TO_PAY);
+    let new = NewPayment {
+        out_no,
+        kind: Kind::Charge,
+        order_id: order.id,
+        charge_id: None,
+        refund_id: None,
+        amount: order.price,
+        payer,
+        busy_until: at + LEASE,
+        expires_at: ends_at.max(at + LEAST_TIME_TO_PAY),
+    };
+    let id = store::insert(tx, &new, at)?.ok_or_else(in_progress)?;
+    jobs::resolve(tx, id, at + LEASE, at)?;
+    store::find(tx, id)?.ok_or_else(|| Error::internal("a payment is gone"))
+}
+
+/// What the payer is shown.
+fn description(order_no: i64) -> String {
+    format!("家政服务订单 {order_no}")
+}
+
+/// Asks the gateway for the money.
+async fn charge(app: &App, gateway: &PaymentGateway, payment: Payment) -> Result<Paid, Error> {
+    let order_id = payment.order_id;
+    let order = app.db.point("homemaking.order", move |tx| order_rows::find(tx, order_id)).await?;
+    let order_no = order.map_or(order_id, |found| found.order.order_no);
+    let charge = Charge {
+        id: payment.out_no.clone(),
+        amount: payment.amount.0,
+        description: description(order_no),
+        payer: payment.payer.clone(),
+        expires_at: payment.expires_at,
+    };
+    match gateway.charge(&charge, app.clock.now().at).await {
+        Ok(Charged::Settled(settlement)) => settled(app, &payment, settlement).await,
+        Ok(Charged::Awaiting(parameters)) => {
+            release(app, payment.id, String::new()).await?;
+            Ok(Paid::Awaiting(parameters))
+        }
+        Err(PaymentError::Refused { reason }) => refused(app, gateway, &payment, reason).await,
+        Err(PaymentError::Unclear { reason }) => ask(app, gateway, &payment, reason).await,
+        Err(PaymentError::Unavailable { reason, .. }) => {
+            tracing::warn!(payment = payment.id, reason, "the payment gateway cannot be used");
+            release(app, payment.id, reason).await?;
+            Err(failed(
+                "订单状态更新失败：支付渠道暂不可用，请稍后再试",
+                "the payment gateway is out of reach",
+            ))
+        }
+    }
+}
+
+async fn settled(app: &App, payment: &Payment, settlement: Settlement) -> Result<Paid, Error> {
+    told(settle::charged(app, payment.id, settlement).await?)
+}
+
+fn told(came: Came) -> Result<Paid, Error> {
+    match came {
+        Came::Paid => Ok(Paid::Done),
+        Came::Returned => Err(failed(
+            "订单状态更新失败：订单已取消，款项将原路退回",
+            "the order was cancelled meanwhile; the money goes back",
+        )),
+        Came::Mismatch => Err(not_known_yet()),
+    }
+}
+
+/// The answer was lost or makes no sense: the gateway is asked what it did, once; the job goes on.
+async fn ask(app: &App, gateway: &PaymentGateway, payment: &Payment, reason: String) -> Result<Paid, Error> {
+    tracing::warn!(payment = payment.id, reason, "a charge's outcome is not clear");
+    if let Ok(ChargeState::Settled(settlement)) =
+        gateway.charge_state(&payment.out_no, app.clock.now().at).await
+    {
+        return settled(app, payment, settlement).await;
+    }
+    release(app, payment.id, reason).await?;
+    Err(not_known_yet())
+}
+
+async fn refused(
+    app: &App,
+    gateway: &PaymentGateway,
+    payment: &Payment,
+    reason: String,
+) -> Result<Paid, Error> {
+    tracing::info!(payment = payment.id, reason, "a charge was refused");
+    match close(app, gateway, payment).await? {
+        Some(came) => told(came),
+        None => Err(failed("订单状态更新失败：支付被拒绝", "the payment was refused")),
+    }
+}
+
+/// Sees to it that nobody pays for an attempt; tells what came if somebody has. When the gateway cannot
+/// say, the job goes on.
+async fn close(app: &App, gateway: &PaymentGateway, payment: &Payment) -> Result<Option<Came>, Error> {
+    let at = app.clock.now().at;
+    let id = payment.id;
+    match gateway.close(&payment.out_no, at).await {
+        Ok(true) => {
+            app.db.write("homemaking.close_payment", move |tx| store::close(tx, id, "")).await?;
+            Ok(None)
+        }
+        Ok(false) => match gateway.charge_state(&payment.out_no, at).await {
+            Ok(ChargeState::Settled(settlement)) => settle::charged(app, id, settlement).await.map(Some),
+            _ => {
+                release(app, id, "paid, as the gateway says, but not how".into()).await?;
+                Err(not_known_yet())
+            }
+        },
+        Err(error) => {
+            release(app, id, error.reason().to_owned()).await?;
+            Err(not_known_yet())
+        }
+    }
+}
+
+async fn release(app: &App, id: i64, error: String) -> Result<(), Error> {
+    app.db.write("homemaking.release_payment", move |tx| store::release(tx, id, &error)).await
+}

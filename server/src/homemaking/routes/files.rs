@@ -1,0 +1,302 @@
+//! Uploading pictures (文件上传接口), and showing them.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::multipart::{Field, Multipart, MultipartError};
+use axum::extract::{FromRequest as _, Path, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::StreamExt as _;
+use futures_util::stream::unfold;
+use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::yield_now;
+use utoipa::ToSchema;
+
+use super::Outcome;
+use crate::app::App;
+use crate::clock::{MINUTE, Millis, Now};
+use crate::error::Error;
+use crate::homemaking::codes;
+use crate::homemaking::files::{self, Stored};
+use crate::homemaking::store::files as rows;
+use crate::homemaking::view::Form;
+use crate::http::access::BaseUrl;
+use crate::http::envelope::HomemakingReply;
+use crate::http::idempotency::{self, Once};
+use crate::http::limits::{self, ClientAddress};
+use crate::images::Format;
+
+/// The most files of one request.
+const MOST_FILES: usize = 9;
+/// The largest file, in bytes.
+const MOST_BYTES: usize = 5 << 20;
+/// The longest request: all files, with something for what stands between them. What is longer is cut
+/// off while it arrives.
+pub const LONGEST_BODY: usize = MOST_FILES * MOST_BYTES + (1 << 20);
+/// How often an address may upload in a minute.
+const PER_MINUTE: u32 = 120;
+/// The longest name of a field or file, in characters.
+const LONGEST_NAME: usize = 256;
+
+/// A form with any number of files, each in a field of its own.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes the form")]
+pub struct UploadForm {
+    /// A picture (文件): jpg, jpeg, png, gif or webp, at most 5 MiB. Up to 9 fields, of any names.
+    #[schema(value_type = String, format = Binary)]
+    file1: Vec<u8>,
+}
+
+/// A picture that was uploaded.
+#[derive(Serialize, ToSchema)]
+pub struct Uploaded {
+    /// Image id (图片 id).
+    id: i64,
+    /// The name of its field in the form (上传时指定的唯一参数名).
+    key: String,
+    /// Its address (图片 url 地址).
+    path: String,
+}
+
+/// Upload pictures (文件上传). What nothing shows a day later is removed.
+#[utoipa::path(post, path = "/homemaking/v1/file", tag = "homemaking",
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    responses((status = 201, body = HomemakingReply<Vec<Uploaded>>)))]
+pub async fn upload(
+    State(app): State<App>,
+    ClientAddress(address): ClientAddress,
+    BaseUrl(base): BaseUrl,
+    request: Request,
+) -> Outcome {
+    let (now, caller) = (app.clock.now(), format!("upload from {address}"));
+    count(&app, caller.clone(), now.at).await?;
+    let (parts, body) = request.into_parts();
+    let form = Multipart::from_request(Request::from_parts(parts.clone(), paced(body)), &app).await;
+    let arrived = Arrived::read(&app, form.map_err(|_| &codes::NO_FILE)?, &now).await?;
+    let once = Once::of(&parts, arrived.contents().as_bytes(), &app.secrets)?;
+    let (form, stored) = (Form::new(&app, &base), arrived.files);
+    let kept = stored.clone();
+    let reply = idempotency::write(
+        &app,
+        "homemaking.keep_files",
+        (once, caller, &now),
+        StatusCode::CREATED,
+        move |tx| {
+            let keep = |(key, file): &(String, Stored)| {
+                let is_kept = rows::keep(tx, file.id)?;
+                let uploaded = Uploaded { id: file.id, key: key.clone(), path: form.picture(&file.path) };
+                is_kept.then_some(uploaded).ok_or_else(|| Error::internal("an upload is gone"))
+            };
+            stored.iter().map(keep).collect::<Result<Vec<_>, Error>>()
+        },
+    );
+    match reply.await {
+        Ok(reply) => Ok(reply),
+        Err(error) => {
+            discard(&app, &kept).await;
+            Err(error)
+        }
+    }
+}
+
+/// One chunk at a time: the form's reader would otherwise take in all that is there before it gives
+/// anything. It looks twice before it waits, and takes an end it sees at the second look for a cut:
+/// hence two pauses.
+fn paced(body: Body) -> Body {
+    let chunks = unfold((body.into_data_stream(), true), |(mut body, is_first)| async move {
+        if !is_first {
+            yield_now().await;
+            yield_now().await;
+        }
+        body.next().await.map(|chunk| (chunk, (body, false)))
+    });
+    Body::from_stream(chunks)
+}
+
+async fn count(app: &App, name: String, at: Millis) -> Result<(), Error> {
+    let counted = app.db.write("homemaking.count_upload", move |tx| limits::count(tx, &name, at, MINUTE));
+    let counted = counted.await?;
+    if counted.count > PER_MINUTE {
+        return Err(Error::too_many_requests(counted.retry_after(at)));
+    }
+    Ok(())
+}
+
+async fn discard(app: &App, stored: &[(String, Stored)]) {
+    let stored: Vec<_> = stored.iter().map(|(_, file)| file.clone()).collect();
+    files::discard(app, &stored).await;
+}
+
+/// What has arrived of a form. Each file is stored before the next one is read, so a request holds one
+/// file in memory.
+#[derive(Default)]
+struct Arrived {
+    /// Each with the name of its field.
+    files: Vec<(String, Stored)>,
+}
+
+impl Arrived {
+    /// Reads the form to its end, even when it is refused in the middle: a client that is still sending
+    /// would not see the reply.
+    async fn read(app: &App, mut form: Multipart, now: &Now) -> Result<Self, Error> {
+        let (mut arrived, mut refusal) = (Self::default(), None);
+        loop {
+            match form.next_field().await {
+                Ok(Some(field)) if refusal.is_none() => {
+                    refusal = arrived.take(app, field, now).await.err();
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => {
+                    refusal.get_or_insert_with(|| broken(&error));
+                    break;
+                }
+            }
+        }
+        if refusal.is_none() && arrived.files.is_empty() {
+            refusal = Some((&codes::NO_FILE).into());
+        }
+        match refusal {
+            None => Ok(arrived),
+            Some(refusal) => {
+                discard(app, &arrived.files).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// A field without a file's name is none of ours.
+    async fn take(&mut self, app: &App, field: Field<'_>, now: &Now) -> Result<(), Error> {
+        let Some(name) = field.file_name().filter(|name| !name.is_empty()) else { return Ok(()) };
+        if self.files.len() == MOST_FILES {
+            return Err((&codes::TOO_MANY_FILES).into());
+        }
+        let key = field.name().unwrap_or_default().to_owned();
+        if [&key, name].into_iter().any(|name| name.chars().count() > LONGEST_NAME) {
+            return Err(Error::malformed("参数名或文件名太长", "the name of a field or file is too long"));
+        }
+        let format = Format::of_name(name).ok_or(&codes::FILE_TYPE)?;
+        let (bytes, _held) = content(app, field).await?;
+        self.files.push((key, files::store(app, format, bytes, now).await?));
+        Ok(())
+    }
+
+    /// What makes two uploads the same; the text between the files differs each time.
+    fn contents(&self) -> String {
+        self.files
+            .iter()
+            .map(|(key, file)| format!("{}\n{}\n", key.replace('\n', " "), file.sha256))
+            .collect()
+    }
+}
+
+/// A file's content, and its share of the memory that all uploads together may take.
+async fn content(app: &App, mut field: Field<'_>) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Error> {
+    let (mut bytes, mut held) = (Vec::new(), None::<OwnedSemaphorePermit>);
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+        if bytes.len() + chunk.len() > MOST_BYTES {
+            return Err((&codes::FILE_TOO_LARGE).into());
+        }
+        let size = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+        let more = Arc::clone(&app.upload_memory).try_acquire_many_owned(size);
+        let more = more.map_err(|_| Error::unavailable("uploads hold all the memory they may"))?;
+        match &mut held {
+            Some(held) => held.merge(more),
+            None => held = Some(more),
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok((bytes, held))
+}
+
+fn broken(error: &MultipartError) -> Error {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Error::body_too_large(LONGEST_BODY);
+    }
+    Error::malformed("上传的内容不完整", "the form did not arrive whole")
+}
+
+fn unavailable(cause: impl std::fmt::Display) -> Error {
+    Error::unavailable(cause.to_string())
+}
+
+/// A picture has the same content for ever under its name.
+const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// A picture (图片).
+#[utoipa::path(get, path = "/homemaking/storage/{day}/{name}", tag = "homemaking",
+    params(("day" = String, Path, description = "When it was uploaded (上传日期), `YYYYMMDD`"),
+           ("name" = String, Path, description = "Its name (文件名)")),
+    responses((status = 200, content_type = "image/*", body = Vec<u8>), (status = 304)))]
+pub async fn picture(
+    State(app): State<App>,
+    method: Method,
+    Path((day, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let format = known_name(&day, &name).ok_or(&codes::NOT_FOUND)?;
+    let tag = format!("\"{}\"", &name[..NAME_DIGITS]);
+    let tag = HeaderValue::try_from(tag).map_err(|error| Error::internal(error.to_string()))?;
+    let path = format!("{day}/{name}");
+    if is_known_to(&headers, &tag) {
+        app.storage.size(&path).await.map_err(unavailable)?.ok_or(&codes::NOT_FOUND)?;
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag), (CACHE_CONTROL, FOREVER)]).into_response());
+    }
+    let (size, body) = if method == Method::HEAD {
+        let size = app.storage.size(&path).await.map_err(unavailable)?;
+        (size.ok_or(&codes::NOT_FOUND)?, Body::empty())
+    } else {
+        let stored = app.storage.get(&path).await.map_err(unavailable)?.ok_or(&codes::NOT_FOUND)?;
+        (stored.size, Body::from_stream(stored.content))
+    };
+    let media_type = HeaderValue::from_static(format.media_type());
+    let headers =
+        [(CONTENT_TYPE, media_type), (CONTENT_LENGTH, size.into()), (ETAG, tag), (CACHE_CONTROL, FOREVER)];
+    Ok((headers, body).into_response())
+}
+
+const NAME_DIGITS: usize = 32;
+
+/// The format of a name as we give them; nothing else is looked for.
+fn known_name(day: &str, name: &str) -> Option<Format> {
+    let (digits, extension) = name.split_once('.')?;
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_ours = day.len() == 8
+        && day.bytes().all(|byte| byte.is_ascii_digit())
+        && digits.len() == NAME_DIGITS
+        && digits.bytes().all(is_hex);
+    Format::ALL.into_iter().find(|format| is_ours && format.extension() == extension)
+}
+
+/// Whether a client that has the picture asks for another one.
+fn is_known_to(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = known.flat_map(|value| value.split(',')).map(|one| one.trim().trim_start_matches("W/"));
+    tags.any(|one| one == "*" || one.as_bytes() == tag.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, known_name};
+
+    #[test]
+    fn only_names_as_we_give_them_are_looked_for() {
+        let name = "45c172ec5263f9a742908ca4143d667a";
+        assert_eq!(known_name("20210307", &format!("{name}.jpg")), Some(Format::Jpeg));
+        for (day, name) in [
+            ("20210307", format!("{name}.jpeg")),
+            ("20210307", format!("{name}.svg")),
+            ("20210307", name.to_owned()),
+            ("20210307", format!("{}.jpg", name.to_uppercase())),
+            ("20210307", format!("{}.jpg", &name[1..])),
+            ("2021030", format!("{name}.jpg")),
+            ("....%2F..", format!("{name}.jpg")),
+            ("..", "secret.key".to_owned()),
+        ] {
+            assert_eq!(known_name(day, &name), None, "{day}/{name}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Tokens (令牌), kept hashed. One is good while it has not expired and its pair is good.
+
+use yuyue_db::{Tx, params, sql};
+
+use super::Result;
+use crate::clock::Millis;
+
+pub fn insert(
+    tx: &mut Tx<'_>,
+    hash: &str,
+    (enrolment_id, user_id): (i64, i64),
+    at: Millis,
+    expires_at: Millis,
+) -> Result<()> {
+    let insert = sql!(
+        "INSERT INTO home_token (token_hash, enrolment_id, user_id, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5)"
+    );
+    tx.execute(insert, params![hash, enrolment_id, user_id, at, expires_at])?;
+    Ok(())
+}
+
+/// Whose token it is.
+pub fn user_of(tx: &mut Tx<'_>, hash: &str, at: Millis) -> Result<Option<i64>> {
+    let find = sql!(
+        "SELECT t.user_id FROM home_token t JOIN enrolment e ON e.id = t.enrolment_id
+         WHERE t.token_hash = $1 AND t.expires_at > $2 AND e.revoked_at IS NULL
+           AND (e.expires_at IS NULL OR e.expires_at > $2)"
+    );
+    Ok(tx.query_opt(find, params![hash, at], |row| row.get("user_id"))?)
+}
+
+/// Ends every token of a pair.
+pub fn delete_of_enrolment(tx: &mut Tx<'_>, enrolment_id: i64) -> Result<()> {
+    tx.execute(sql!("DELETE FROM home_token WHERE enrolment_id = $1"), params![enrolment_id])?;
+    Ok(())
+}
+
+/// Forgets tokens that have expired.
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
+    tx.execute(sql!("DELETE FROM home_token WHERE expires_at <= $1"), params![at])?;
+    Ok(())
+}
