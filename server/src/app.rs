@@ -1,6 +1,7 @@
 //! Every part of the server, built once and cloned cheaply.
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -8,7 +9,10 @@ use tokio::sync::Semaphore;
 use yuyue_db::{Db, Engine, Options};
 
 use crate::adapters::http::{Http, HttpLimits};
+use crate::adapters::im::UserSigner;
+use crate::adapters::payment::PaymentGateway;
 use crate::adapters::sms::{SmsAccount, SmsClient};
+use crate::adapters::storage::{Bucket, Storage};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::demo::Demo;
@@ -38,6 +42,11 @@ pub struct Parts {
     pub secrets: Secrets,
     /// `None` without an SMS account.
     pub sms: Option<SmsClient>,
+    pub storage: Storage,
+    /// In bytes: what the files being uploaded may take of this node's memory, together.
+    pub upload_memory: Arc<Semaphore>,
+    /// `None` without an IM application.
+    pub im: Option<UserSigner>,
     pub live: Live,
     /// Turns true when the server stops; what lasts longer than a request listens to it.
     pub stopping: tokio::sync::watch::Sender<bool>,
@@ -46,6 +55,8 @@ pub struct Parts {
     pub hashing: Arc<Semaphore>,
     pub slots: crate::slots::Readiness,
     pub visitors: crate::visitors::Parts,
+    /// Who moves the money of orders; `None`: nobody, so they cannot be paid.
+    pub gateway: Option<PaymentGateway>,
     pub metrics: PrometheusHandle,
     /// Simulators, in the demo and in tests.
     pub demo: Option<Demo>,
@@ -61,6 +72,8 @@ impl Deref for App {
 
 /// The most passwords that are hashed at once.
 const MOST_HASHING: usize = 8;
+/// Fifty of the largest files at once.
+const UPLOAD_MEMORY: usize = 256 << 20;
 
 /// What differs between `serve`, `serve --demo` and a test.
 pub struct Setup {
@@ -82,7 +95,10 @@ impl App {
         let db = open_database(&config).await?;
         let secrets = Secrets::load(&config.secrets.key, &config.data_dir, &ids)?;
         let sms = sms_client(&config, &ids)?;
+        let storage = storage(&config)?;
+        let im = (config.im.app_id != 0).then(|| UserSigner::new(config.im.app_id, &config.im.key));
         let visitors = crate::visitors::Parts::new(&config, &clock)?;
+        let gateway = crate::homemaking::payments::gateway(&config, &ids, demo.as_ref())?;
         let parts = Parts {
             mode,
             db,
@@ -90,6 +106,9 @@ impl App {
             ids,
             secrets,
             sms,
+            storage,
+            upload_memory: Arc::new(Semaphore::new(UPLOAD_MEMORY)),
+            im,
             live: Live::default(),
             stopping: tokio::sync::watch::Sender::new(false),
             hashing: Arc::new(Semaphore::new(
@@ -97,6 +116,7 @@ impl App {
             )),
             slots: crate::slots::Readiness::default(),
             visitors,
+            gateway,
             metrics: metrics_recorder()?,
             demo,
             config,
@@ -115,10 +135,13 @@ impl App {
 /// # Errors
 /// A text naming the setting and the folder.
 pub fn make_data_dir(config: &Config) -> Result<(), String> {
+    make_dir("data_dir", &config.data_dir)
+}
+
+fn make_dir(setting: &str, dir: &Path) -> Result<(), String> {
     use std::os::unix::fs::DirBuilderExt as _;
-    let dir = &config.data_dir;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|error| format!("data_dir: {}: {error}", dir.display()))
+    made.map_err(|error| format!("{setting}: {}: {error}", dir.display()))
 }
 
 /// Opens and migrates the configured database.
@@ -165,6 +188,25 @@ fn sms_client(config: &Config, ids: &Ids) -> Result<Option<SmsClient>, String> {
     let http = Http::new(HttpLimits::default()).map_err(|error| error.reason)?;
     let client = SmsClient::new(http, ids.clone(), account);
     client.map(Some).map_err(|error| format!("sms.base_url or sms.voice_base_url: {}", error.0))
+}
+
+fn storage(config: &Config) -> Result<Storage, String> {
+    let settings = &config.storage;
+    if settings.bucket.is_empty() {
+        let is_default = settings.folder.as_os_str().is_empty();
+        let folder = if is_default { config.data_dir.join("files") } else { settings.folder.clone() };
+        make_dir("storage.folder", &folder)?;
+        return Storage::folder(&folder).map_err(|error| format!("storage.folder: {error}"));
+    }
+    let bucket = Bucket {
+        name: settings.bucket.clone(),
+        endpoint: settings.endpoint.clone(),
+        region: settings.region.clone(),
+        in_path: settings.bucket_in_path,
+        access_key_id: settings.access_key_id.clone(),
+        secret_access_key: settings.secret_access_key.clone(),
+    };
+    Storage::bucket(&bucket).map_err(|error| format!("storage.bucket or storage.endpoint: {error}"))
 }
 
 /// Upper bounds of the times: from a read in memory to a request that is cut off.

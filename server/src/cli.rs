@@ -10,6 +10,8 @@ use yuyue::app::{App, Mode, Setup};
 use yuyue::clock::Clock;
 use yuyue::config::{Config, DEFAULTS, Flags, LogFormat};
 use yuyue::demo::{self, Demo};
+use yuyue::homemaking::ledger::check;
+use yuyue::homemaking::payments;
 use yuyue::ids::Ids;
 use yuyue::staff::{self, DeviceKind, Role};
 
@@ -43,6 +45,9 @@ enum Command {
     /// Manage kiosks and gates.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Look after the marketplace's money.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
 }
 
 #[derive(Args)]
@@ -84,6 +89,13 @@ enum StaffCommand {
         #[command(flatten)]
         settings: Settings,
     },
+}
+
+#[derive(Subcommand)]
+enum LedgerCommand {
+    /// Compare every entry of the ledger with the payments and the orders; fails where they differ. The server may
+    /// be running.
+    Verify(Settings),
 }
 
 #[derive(Subcommand)]
@@ -135,6 +147,9 @@ pub fn run(cli: Cli) -> Outcome {
         }
         Command::Device(DeviceCommand::Add { name, kind, settings }) => {
             runtime.block_on(add_device(settings.load(None)?, name, kind))
+        }
+        Command::Ledger(LedgerCommand::Verify(settings)) => {
+            runtime.block_on(verify_ledger(settings.load(None)?))
         }
     }
 }
@@ -201,6 +216,10 @@ async fn run_server(serve: Serve) -> Outcome {
     let listen = config.server.listen;
     let listener =
         TcpListener::bind(listen).await.map_err(|error| format!("server.listen: {listen}: {error}"))?;
+    if is_demo && config.homemaking.payment.notify_url.is_empty() {
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        config.homemaking.payment.notify_url = format!("http://{address}{}", payments::NOTIFY_PATH);
+    }
     let app = build(config, is_demo).await?;
     say_what_to_do_first(&app, &same_settings).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -271,6 +290,21 @@ async fn back_up(config: Config, file: PathBuf) -> Outcome {
     });
     done.await.map_err(|error| error.to_string())??;
     print(&format!("wrote {shown}\n"))
+}
+
+async fn verify_ledger(config: Config) -> Outcome {
+    let at = Clock::system(config.timezone.clone()).now().at;
+    let db = tokio::task::spawn_blocking(move || yuyue::app::open_existing_database(&config));
+    let db = db.await.map_err(|error| error.to_string())??;
+    let report = check::verify(&db, at).await.map_err(|error| error.cause.unwrap_or_default())?;
+    let check::Report { orders, entries, differences } = report;
+    for difference in &differences {
+        print(&format!("{difference}\n"))?;
+    }
+    match differences.len() {
+        0 => print(&format!("the ledger is right: {entries} entries of {orders} orders\n")),
+        count => Err(format!("the ledger differs in {count} places")),
+    }
 }
 
 async fn tool(config: Config) -> Result<App, String> {

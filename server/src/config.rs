@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -30,7 +31,10 @@ pub struct Config {
     pub staff: Staff,
     pub sms: Sms,
     pub visitors: Visitors,
+    pub homemaking: Homemaking,
     pub wechat: Wechat,
+    pub storage: Storage,
+    pub im: Im,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -39,13 +43,16 @@ pub struct Server {
     pub listen: SocketAddr,
     #[serde(deserialize_with = "public_url")]
     pub public_url: String,
-    pub trusted_proxies: Vec<IpAddr>,
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
     pub max_connections: usize,
     pub failed_logins_per_address: u32,
     #[serde(deserialize_with = "origins")]
     pub cors_origins: Vec<String>,
     #[serde(deserialize_with = "duration")]
     pub request_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub upload_timeout: Duration,
     #[serde(deserialize_with = "duration")]
     pub shutdown_timeout: Duration,
 }
@@ -157,6 +164,53 @@ pub struct Visitors {
     pub templates: Templates,
 }
 
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Homemaking {
+    #[serde(deserialize_with = "millis")]
+    pub token_lifetime: Millis,
+    #[serde(deserialize_with = "millis")]
+    pub order_timeout: Millis,
+    #[serde(deserialize_with = "millis")]
+    pub confirm_after: Millis,
+    pub review_ratings: bool,
+    pub payment: Payment,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payment {
+    pub gateway: Gateway,
+    #[serde(deserialize_with = "notify_url")]
+    pub notify_url: String,
+    #[serde(deserialize_with = "text")]
+    pub app_id: String,
+    #[serde(deserialize_with = "text")]
+    pub mch_id: String,
+    #[serde(deserialize_with = "text")]
+    pub serial: String,
+    #[serde(deserialize_with = "text")]
+    pub private_key: String,
+    pub private_key_file: PathBuf,
+    #[serde(deserialize_with = "text")]
+    pub api_v3_key: String,
+    #[serde(deserialize_with = "text")]
+    pub platform_key_id: String,
+    #[serde(deserialize_with = "text")]
+    pub platform_key: String,
+    pub platform_key_file: PathBuf,
+    pub base_url: String,
+}
+
+/// Who moves the money of orders.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gateway {
+    None,
+    Simulator,
+    WechatPay,
+}
+
 /// The message templates (微信短信模板设置): for each event one of WeChat and one of SMS.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -210,6 +264,29 @@ pub struct Wechat {
     pub open_base_url: String,
 }
 
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    pub folder: PathBuf,
+    #[serde(deserialize_with = "text")]
+    pub bucket: String,
+    pub endpoint: String,
+    pub region: String,
+    pub bucket_in_path: bool,
+    #[serde(deserialize_with = "text")]
+    pub access_key_id: String,
+    #[serde(deserialize_with = "text")]
+    pub secret_access_key: String,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Im {
+    pub app_id: u64,
+    #[serde(deserialize_with = "text")]
+    pub key: String,
+}
+
 macro_rules! redacted_debug {
     ($($part:ty),*) => {$(
         impl std::fmt::Debug for $part {
@@ -219,7 +296,7 @@ macro_rules! redacted_debug {
         }
     )*};
 }
-redacted_debug!(Database, Secrets, Sms, Visitors, Wechat);
+redacted_debug!(Database, Payment, Secrets, Sms, Visitors, Wechat, Storage, Im);
 
 /// What the command line gives; the names are the settings' own.
 #[derive(Clone, Debug, Default)]
@@ -267,8 +344,16 @@ impl Config {
             ("database.queue", self.database.queue),
             ("slots.max_upcoming", usize::try_from(self.slots.max_upcoming).unwrap_or(usize::MAX)),
         ];
-        match at_least_one.into_iter().find(|(_, value)| *value == 0) {
-            Some((setting, _)) => Err(format!("{setting}: expected a number above 0")),
+        if let Some((setting, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
+            return Err(format!("{setting}: expected a number above 0"));
+        }
+        let needed = [
+            ("storage.access_key_id", !self.storage.bucket.is_empty(), &self.storage.access_key_id),
+            ("storage.secret_access_key", !self.storage.bucket.is_empty(), &self.storage.secret_access_key),
+            ("im.key", self.im.app_id != 0, &self.im.key),
+        ];
+        match needed.into_iter().find(|(_, is_needed, value)| *is_needed && value.is_empty()) {
+            Some((setting, _, _)) => Err(format!("{setting}: is needed with the settings beside it")),
             None => Ok(()),
         }
     }
@@ -349,6 +434,18 @@ fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D:
     Ok(origins)
 }
 
+/// Networks, or single addresses.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let network = |text: &String| {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        address.or_else(|_| text.parse()).map_err(|_| {
+            let reason = format!("\"{text}\" is neither an address nor a network such as 10.0.0.0/8");
+            serde::de::Error::custom(reason)
+        })
+    };
+    Vec::<String>::deserialize(deserializer)?.iter().map(network).collect()
+}
+
 fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<jiff::tz::TimeZone, D::Error> {
     let name = String::deserialize(deserializer)?;
     jiff::tz::TimeZone::get(&name).map_err(|_| {
@@ -363,6 +460,17 @@ fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
         return Ok(url.trim_end_matches('/').to_owned());
     }
     Err(serde::de::Error::custom("expected an address such as https://book.example.com"))
+}
+
+/// An address without a query, as gateways insist.
+fn notify_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_bare =
+        |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+    if text.is_empty() || url::Url::parse(&text).is_ok_and(|url| is_bare(&url)) {
+        return Ok(text);
+    }
+    Err(serde::de::Error::custom("expected an address without a query, such as https://book.example.com/pay"))
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

@@ -1,5 +1,7 @@
 //! The demo: simulators of the outside world in this process, data to try, and `/demo` endpoints.
 
+mod market;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -10,12 +12,13 @@ use utoipa::{IntoParams, ToSchema};
 use crate::adapters::koala_simulator::{
     Fault as KoalaFault, KoalaSimulator, SimulatedEmployee, SimulatedHost,
 };
+use crate::adapters::payment_simulator::{Fault as PaymentFault, PaymentSimulator};
 use crate::adapters::sms::Channel;
 use crate::adapters::sms_simulator::{Fault, Received, SimulatedAccount, SmsSimulator};
 use crate::adapters::wechat_simulator::{self, CloudSimulator, OfficialSimulator, SimulatedUser};
 use crate::app::App;
 use crate::clock::{Clock, Millis, local, text};
-use crate::config::{Config, SignIn, SmsLink, Templates};
+use crate::config::{Config, Gateway, SignIn, SmsLink, Templates};
 use crate::error::Error;
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, Query};
@@ -25,6 +28,9 @@ use crate::{members, passwords, visitors};
 
 const LOGIN_TEMPLATE: &str = "SMS_100000001";
 const VOICE_TEMPLATE: &str = "TTS_100000001";
+/// Tickets are signed with these as with real ones; no chat service knows them.
+const DEMO_IM_APP: u64 = 1_400_000_000;
+const DEMO_IM_KEY: &str = "demo-key-of-no-chat-service";
 
 /// The simulators of a demo (or test); they run until the last clone is dropped.
 #[derive(Clone)]
@@ -33,6 +39,7 @@ pub struct Demo {
     pub koala: Arc<KoalaSimulator>,
     pub cloud: Arc<CloudSimulator>,
     pub official: Arc<OfficialSimulator>,
+    pub payment: Arc<PaymentSimulator>,
 }
 
 impl Demo {
@@ -61,12 +68,20 @@ impl Demo {
         config.members.codes_per_address_per_hour = 0;
         config.server.failed_logins_per_address = 0;
         config.slots.sign_in = SignIn::Any;
+        config.im.app_id = DEMO_IM_APP;
+        config.im.key = DEMO_IM_KEY.into();
+        config.homemaking.payment.gateway = Gateway::Simulator;
+        // A gateway does not forget what it was paid because its merchant stopped.
+        crate::app::make_data_dir(config).map_err(std::io::Error::other)?;
+        let journal = config.data_dir.join("payment-simulator.jsonl");
+        let payment = PaymentSimulator::start(clock.clone(), "demo-payment-key", Some(&journal)).await?;
         let (koala, cloud, official) = neighbours(config, clock).await?;
         Ok(Self {
             sms: Arc::new(sms),
             koala: Arc::new(koala),
             cloud: Arc::new(cloud),
             official: Arc::new(official),
+            payment: Arc::new(payment),
         })
     }
 }
@@ -142,7 +157,10 @@ pub async fn seed(app: &App) -> Result<(), String> {
         Some(admin) => passwords::verify(app, PASSWORD.into(), admin.password_hash).await.map_err(cause)?,
         None => write_data(app).await.map_err(cause)?,
     };
-    if is_ours { Ok(()) } else { Err("this database is not a demo's: choose another --data-dir".into()) }
+    if !is_ours {
+        return Err("this database is not a demo's: choose another --data-dir".into());
+    }
+    market::write(app).await.map_err(cause)
 }
 
 /// Whether it could be written: a database with other staff is left as it is.
@@ -294,6 +312,9 @@ pub struct Faults {
     /// The SMS gateway: `ok`, `down`, `slow` or `error`.
     #[serde(default, deserialize_with = "optional")]
     sms: Option<Name>,
+    /// The payment gateway: `ok`, `refuse`, `slow` or `lost` (the money moves, but the answer is lost).
+    #[serde(default, deserialize_with = "optional")]
+    payment: Option<Name>,
 }
 
 fn fault(field: &str, word: Option<&Name>) -> Result<Option<Fault>, Error> {
@@ -307,14 +328,28 @@ fn fault(field: &str, word: Option<&Name>) -> Result<Option<Fault>, Error> {
     }
 }
 
+fn payment_fault(word: Option<&Name>) -> Result<Option<PaymentFault>, Error> {
+    let Some(word) = word else { return Ok(None) };
+    match word.as_str() {
+        "ok" => Ok(Some(PaymentFault::Ok)),
+        "refuse" => Ok(Some(PaymentFault::Refuse)),
+        "slow" => Ok(Some(PaymentFault::Slow)),
+        "lost" => Ok(Some(PaymentFault::Lost)),
+        _ => {
+            let (zh, en) = ("应为 ok、refuse、slow 或 lost", "expected ok, refuse, slow or lost");
+            Err(Error::invalid("payment", zh, en))
+        }
+    }
+}
+
 /// Make a simulator misbehave (demo only).
 #[utoipa::path(post, path = "/demo/faults", tag = "demo", request_body = Faults,
     responses((status = 200, body = Object)))]
 pub async fn faults(State(app): State<App>, input: Input<Faults>) -> Result<Reply, Error> {
     let demo = app.demo.as_ref().ok_or_else(Error::unknown_path)?;
-    let Faults { koala, wechat, sms } = input.value;
+    let Faults { koala, wechat, sms, payment } = input.value;
     let (koala, wechat) = (fault("koala", koala.as_ref())?, fault("wechat", wechat.as_ref())?);
-    let sms = fault("sms", sms.as_ref())?;
+    let (sms, payment) = (fault("sms", sms.as_ref())?, payment_fault(payment.as_ref())?);
     if let Some(fault) = koala {
         demo.koala.set_fault(match fault {
             Fault::Down => KoalaFault::Down,
@@ -330,6 +365,9 @@ pub async fn faults(State(app): State<App>, input: Input<Faults>) -> Result<Repl
     if let Some(fault) = sms {
         demo.sms.set_fault(fault);
     }
+    if let Some(fault) = payment {
+        demo.payment.set_fault(fault);
+    }
     Reply::ok(&serde_json::json!({}))
 }
 
@@ -339,12 +377,21 @@ pub fn introduction(address: std::net::SocketAddr) -> String {
     let base = format!("http://{address}");
     format!(
         r#"
-Yuyue demo: nothing is kept unless --data-dir is given. Staff: admin / demo-admin. Try:
+Yuyue demo: nothing is kept unless --data-dir is given. Staff: admin / demo-admin.
+
+  console  {base}/console/
+  H5       {base}/h5/
+  kiosk    {base}/kiosk/
+  gate     {base}/gate/
+
+Or try:
 
   curl -X POST {base}/v1/available-days/list
   curl -X POST {base}/v1/login/sms_code -d '{{"mobile":"13811111111"}}' -H 'Content-Type: application/json'
   curl '{base}/demo/messages?phone=13811111111'
   curl -X POST {base}/v1/subject/binding -d '{{"weixinUserId":"wx-1","name":"李四","phone":"13811111111"}}' -H 'Content-Type: application/json'
+  curl '{base}/homemaking/v1/service/list?page=1&count=10'
+  curl -X POST {base}/homemaking/v1/token -d '{{"i_code":"demo-1","order_no":1001}}' -H 'Content-Type: application/json'
   open {base}/docs
 
 "#

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::clock::HOUR;
 use crate::error::Error;
 use crate::outbox::worker::{Done, Failed, Job};
-use crate::{http, live, members, outbox, slots, staff, visitors};
+use crate::{homemaking, http, live, members, outbox, slots, staff, visitors};
 
 const CLEAN_UP: &str = "core.clean_up";
 
@@ -13,11 +13,13 @@ const CLEAN_UP: &str = "core.clean_up";
 /// # Errors
 /// When the database refuses.
 pub async fn schedule(app: &App) -> Result<(), Error> {
-    let at = app.clock.now().at;
+    let now = app.clock.now();
+    let at = now.at;
     app.db
         .write("jobs.schedule", move |tx| {
             outbox::ensure_recurring(tx, CLEAN_UP, at)?;
-            visitors::jobs::schedule(tx, at)
+            visitors::jobs::schedule(tx, at)?;
+            homemaking::jobs::schedule(tx, &now)
         })
         .await
 }
@@ -28,6 +30,9 @@ pub async fn schedule(app: &App) -> Result<(), Error> {
 /// [`Failed`] says whether another try makes sense.
 pub async fn run(app: &App, job: &Job) -> Result<Done, Failed> {
     if let Some(result) = visitors::jobs::run(app, job).await {
+        return result;
+    }
+    if let Some(result) = homemaking::jobs::run(app, job).await {
         return result;
     }
     match job.kind.as_str() {
@@ -49,6 +54,7 @@ async fn clean_up(app: &App) -> Result<Done, Failed> {
             outbox::clean_up(tx, at)?;
             members::clean_up(tx, at)?;
             visitors::clean_up(tx, at)?;
+            homemaking::clean_up(tx, at)?;
             staff::clean_up(tx, at)?;
             slots::clean_up(tx, &now)
         })

@@ -8,3 +8,5 @@ pub const SCHEDULE: i64 = 2;
 pub const ADMINS: i64 = 3;
 /// The parts of names by which visits are found.
 pub const GRAMS: i64 = 4;
+/// The public list of home services.
+pub const LISTING: i64 = 5;

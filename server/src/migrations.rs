@@ -13,5 +13,10 @@ macro_rules! migration {
     };
 }
 
-pub const ALL: &[Migration] =
-    &[migration!(1, "core"), migration!(2, "members"), migration!(3, "slots"), migration!(4, "visitors")];
+pub const ALL: &[Migration] = &[
+    migration!(1, "core"),
+    migration!(2, "members"),
+    migration!(3, "slots"),
+    migration!(4, "visitors"),
+    migration!(5, "homemaking"),
+];

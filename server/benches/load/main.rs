@@ -3,6 +3,7 @@
 
 mod client;
 mod growth;
+mod home;
 mod report;
 mod scenarios;
 mod server;
@@ -77,7 +78,7 @@ async fn measure_engine(report: &mut Report, engine: &'static str, url: Option<&
     for connections in CONNECTIONS {
         let floor = measure(&server, connections, &bare_route()).await;
         let mut rows = vec![(bare_route().name, floor)];
-        for scenario in [prepared.different_slots(), prepared.hot_slot()] {
+        for scenario in [prepared.different_slots(), prepared.hot_slot(connections)] {
             rows.push((scenario.name, measure(&server, connections, &scenario).await));
         }
         settle().await;
@@ -111,6 +112,7 @@ async fn measure_engine(report: &mut Report, engine: &'static str, url: Option<&
     };
     measure_growth(report, engine, &server, at, &prepared).await;
     measure_visits(report, engine, &server).await;
+    measure_orders(report, engine, &server).await;
 }
 
 /// Lets what was written reach its place, so that reading is not measured beside it.
@@ -140,6 +142,19 @@ async fn measure_visits(report: &mut Report, engine: &'static str, server: &Serv
     }
 }
 
+/// Orders at the connections that targets are judged at: placing them, then moving those on to a rating.
+async fn measure_orders(report: &mut Report, engine: &'static str, server: &Server) {
+    settle().await;
+    let market = home::Market::new(&server.address).await;
+    let floor = measure(server, JUDGED, &bare_route()).await.per_second;
+    let placement = market.placement();
+    let load = measure(server, JUDGED, &placement).await;
+    report.rows.push(Row { engine, name: placement.name, connections: JUDGED, load, floor });
+    let life = market.life(&server.address, JUDGED as u64).await;
+    let load = measure(server, JUDGED, &life).await;
+    report.rows.push(Row { engine, name: life.name, connections: JUDGED, load, floor });
+}
+
 /// One connection, so that the figure is what a request costs and not how many fit beside each other.
 async fn measure_growth(
     report: &mut Report,
@@ -151,10 +166,12 @@ async fn measure_growth(
     let db = growth::open(at);
     let mut scenarios = vec![prepared.availability_of_an_hour(), growth::own_list()];
     scenarios.extend(visits::searches());
+    scenarios.extend(home::lists());
     let mut medians = Vec::new();
     for (from, total) in [(0, 10_000), (10_000, 1_000_000)] {
         growth::fill(&db, from, total).await;
         visits::fill(&db, from, total).await;
+        home::fill(&db, from, total).await;
         let mut sized = Vec::new();
         for scenario in &scenarios {
             sized.push(measure(server, 1, scenario).await.p50);

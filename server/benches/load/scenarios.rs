@@ -71,9 +71,10 @@ impl Prepared {
         Scenario { name: "booking, different slots", expected: SUCCESS, make: Arc::new(make) }
     }
 
-    pub fn hot_slot(self: &Arc<Self>) -> Scenario {
+    /// Another slot for every number of connections, so that none fills up.
+    pub fn hot_slot(self: &Arc<Self>, connections: usize) -> Scenario {
         let this = Arc::clone(self);
-        let make = move |_| this.booking(600);
+        let make = move |_| this.booking(connections as u64);
         Scenario { name: "booking, one hot slot", expected: SUCCESS, make: Arc::new(make) }
     }
 

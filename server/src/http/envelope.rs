@@ -146,6 +146,28 @@ pub struct MembersError {
     pub error: String,
 }
 
+/// Homemaking (003): the body of a success.
+#[derive(Serialize, ToSchema)]
+pub struct HomemakingReply<T> {
+    /// 0 on success (错误码).
+    pub error_code: i64,
+    /// What was asked for (数据); an empty array when there is nothing to tell.
+    pub data: T,
+    /// `ok` (消息文本).
+    pub message: String,
+}
+
+/// Homemaking (003): the body of an error.
+#[derive(Serialize, ToSchema)]
+pub struct HomemakingError {
+    /// A code of the appendix; for what has none there, the HTTP status (错误码).
+    pub error_code: i64,
+    /// What went wrong, naming the field (错误描述信息).
+    pub message: String,
+    /// Method and path of the request, such as `PUT  /v1/user` (请求的类型及接口地址).
+    pub request: String,
+}
+
 /// RFC 9457: the body of an error of the staff API and of unknown paths.
 #[derive(Serialize, ToSchema)]
 pub struct Problem {
@@ -169,6 +191,7 @@ pub enum Product {
     Slots,
     Members,
     Visitors,
+    Homemaking,
     /// The staff API, and paths of no product.
     Own,
 }
@@ -177,18 +200,36 @@ pub enum Product {
 pub async fn apply(product: Product, request: Request, next: Next) -> Response {
     let english = prefers_english(&request);
     let id = request.extensions().get::<RequestId>().copied().unwrap_or_default();
+    let asked = Asked { english, id, line: (product == Product::Homemaking).then(|| line(&request)) };
     let mut response = next.run(request).await;
     if let Some(reply) = response.extensions_mut().remove::<Reply>() {
         return product.success(response, reply, id);
     }
     if let Some(error) = response.extensions_mut().remove::<Error>() {
-        return product.failure(response, &error, english, id);
+        return product.failure(response, &error, &asked);
     }
     // Routes that are not ours (the viewer's) say so without a body.
     if product == Product::Own && response.status() == StatusCode::NOT_FOUND {
-        return product.failure(response, &Error::unknown_path(), english, id);
+        return product.failure(response, &Error::unknown_path(), &asked);
     }
     response
+}
+
+/// What an error's body tells of the request.
+struct Asked {
+    english: bool,
+    id: RequestId,
+    /// Homemaking alone repeats it.
+    line: Option<String>,
+}
+
+/// Where homemaking lives; its document's paths begin behind it.
+pub const HOMEMAKING: &str = "/homemaking";
+
+/// `PUT  /v1/user`: two blanks, as the document prints it, and no query.
+fn line(request: &Request) -> String {
+    let path = request.uri().path();
+    format!("{}  {}", request.method(), path.strip_prefix(HOMEMAKING).unwrap_or(path))
 }
 
 fn prefers_english(request: &Request) -> bool {
@@ -208,6 +249,7 @@ impl Product {
         let body = match (self, reply.data) {
             (Self::Slots, Some(data)) => slots_success(&data, id),
             (Self::Visitors, data) => visitors_success(data.as_deref(), reply.page.as_deref()),
+            (Self::Homemaking, data) => homemaking_success(data.as_deref()),
             (Self::Members | Self::Own, Some(data)) => data,
             (_, None) => return response,
         };
@@ -216,7 +258,8 @@ impl Product {
         response
     }
 
-    fn failure(self, mut response: Response, error: &Error, english: bool, id: RequestId) -> Response {
+    fn failure(self, mut response: Response, error: &Error, asked: &Asked) -> Response {
+        let (english, id) = (asked.english, asked.id);
         let status = StatusCode::from_u16(error.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if status.is_server_error() {
             let cause = error.cause.as_deref().unwrap_or_default();
@@ -231,6 +274,9 @@ impl Product {
                 (documented_status(error, status), visitors_failure(error, message), "application/json")
             }
             Self::Members => (status, members_failure(error, message, english), "application/json"),
+            Self::Homemaking => {
+                (status, homemaking_failure(error, message, asked.line.as_deref()), "application/json")
+            }
             Self::Own => (status, problem(error, message, status), "application/problem+json"),
         };
         *response.status_mut() = status;
@@ -298,6 +344,26 @@ fn visitors_failure(error: &Error, message: &str) -> String {
         other => i64::from(other.status()),
     };
     json(&VisitorsAnswer { code, err_msg: message.to_owned() })
+}
+
+fn homemaking_success(data: Option<&[u8]>) -> Vec<u8> {
+    let mut body = b"{\"error_code\":0,\"data\":".to_vec();
+    body.extend_from_slice(data.unwrap_or(b"[]"));
+    body.extend_from_slice(b",\"message\":\"ok\"}");
+    body
+}
+
+fn homemaking_failure(error: &Error, message: &str, line: Option<&str>) -> String {
+    use crate::homemaking::codes::{FORBIDDEN, INVALID, NOT_FOUND};
+    let error_code = match error.kind {
+        Kind::Refused(code) => code.number,
+        Kind::Invalid => INVALID.number,
+        Kind::Forbidden => FORBIDDEN.number,
+        Kind::NotFound | Kind::UnknownPath => NOT_FOUND.number,
+        other => i64::from(other.status()),
+    };
+    let request = line.unwrap_or_default().to_owned();
+    json(&HomemakingError { error_code, message: message.to_owned(), request })
 }
 
 fn members_failure(error: &Error, message: &str, english: bool) -> String {

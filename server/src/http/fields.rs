@@ -48,6 +48,7 @@ pub enum Scalar {
     Absent,
     Text(String),
     Integer(i64),
+    Fraction(f64),
     Other,
 }
 
@@ -82,8 +83,8 @@ impl<'de> Visitor<'de> for ScalarVisitor {
         Ok(i64::try_from(integer).map_or(Scalar::Other, Scalar::Integer))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Scalar, E> {
-        Ok(Scalar::Other)
+    fn visit_f64<E>(self, fraction: f64) -> Result<Scalar, E> {
+        Ok(Scalar::Fraction(fraction))
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Scalar, E> {
@@ -156,7 +157,7 @@ fn trimmed(value: Scalar) -> Result<String, Expected> {
             short if short.len() == text.len() => Ok(text),
             short => Ok(short.to_owned()),
         },
-        Scalar::Integer(_) | Scalar::Other => Err(TEXT),
+        Scalar::Integer(_) | Scalar::Fraction(_) | Scalar::Other => Err(TEXT),
     }
 }
 
@@ -247,7 +248,7 @@ impl Field for Password {
             Scalar::Text(text) if text.is_empty() => Err(REQUIRED),
             // Bounded, because hashing takes time that grows with the length.
             Scalar::Text(text) => Ok(Self(at_most(text, 128)?)),
-            Scalar::Integer(_) | Scalar::Other => Err(TEXT),
+            Scalar::Integer(_) | Scalar::Fraction(_) | Scalar::Other => Err(TEXT),
         }
     }
 
@@ -292,7 +293,7 @@ impl<const MIN: i64, const MAX: i64> Field for IntIn<MIN, MAX> {
             Scalar::Integer(integer) => Some(integer),
             Scalar::Text(text) if text.trim().is_empty() => return Err(REQUIRED),
             Scalar::Text(text) => decimal(text.trim()),
-            Scalar::Other => None,
+            Scalar::Fraction(_) | Scalar::Other => None,
         };
         integer.filter(|integer| (MIN..=MAX).contains(integer)).map(Self).ok_or_else(Self::expected)
     }
@@ -374,8 +375,10 @@ impl serde::Serialize for Day {
     }
 }
 
+mod marketplace;
 mod visiting;
 
+pub use marketplace::{Address, Price, Tel, Url};
 pub use visiting::{Moment, Phone, Prose};
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! How often things may happen, counted in the database so that all nodes count together.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
+use ipnet::IpNet;
 use yuyue_db::{Tx, params, sql};
 
 use crate::app::App;
@@ -107,7 +108,8 @@ pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
     Ok(())
 }
 
-/// The address a request comes from: the peer's, or behind trusted proxies the one they saw.
+/// The address a request comes from: the peer's, or behind trusted proxies the one they saw. Of an IPv6
+/// address the network, for every host has the whole of its /64 to choose from.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
@@ -119,40 +121,59 @@ impl FromRequestParts<App> for ClientAddress {
         let peer = peer.ok_or_else(|| Error::internal("the connection has no address"))?.to_canonical();
         let forwarded = parts.headers.get_all("x-forwarded-for");
         let hops: Vec<_> = forwarded.iter().filter_map(|value| value.to_str().ok()).collect();
-        Ok(Self(believed_address(peer, &hops.join(","), &app.config.server.trusted_proxies)))
+        let believed = believed_address(peer, &hops.join(","), &app.config.server.trusted_proxies);
+        Ok(Self(counted_as_one(believed)))
+    }
+}
+
+fn counted_as_one(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 
 /// The last address in the chain that no trusted proxy has; each proxy appends the peer it saw.
-fn believed_address(peer: IpAddr, forwarded: &str, trusted: &[IpAddr]) -> IpAddr {
+fn believed_address(peer: IpAddr, forwarded: &str, trusted: &[IpNet]) -> IpAddr {
     let mut believed = peer;
     for hop in forwarded.rsplit(',') {
         let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
-        if !trusted.contains(&believed) {
+        if !trusted.iter().any(|network| network.contains(&believed)) {
             break;
         }
-        believed = hop;
+        believed = hop.to_canonical();
     }
     believed
 }
 
 #[cfg(test)]
 mod tests {
-    use super::believed_address;
+    use std::net::IpAddr;
+
+    use super::{believed_address, counted_as_one};
 
     #[test]
     fn forwarded_addresses_count_only_behind_trusted_proxies() {
-        let ip = |text: &str| text.parse().unwrap();
-        let proxies = [ip("10.0.0.1"), ip("10.0.0.2")];
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let proxies = ["10.0.0.0/24".parse().unwrap(), ip("2001:db8::1").into()];
         let cases = [
             ("203.0.113.9", "198.51.100.7", "203.0.113.9", "an untrusted peer is itself"),
             ("10.0.0.1", "198.51.100.7", "198.51.100.7", "a trusted peer tells who called"),
             ("10.0.0.1", "1.1.1.1, 198.51.100.7, 10.0.0.2", "198.51.100.7", "the caller cannot add hops"),
             ("10.0.0.1", "", "10.0.0.1", "nothing forwarded"),
             ("10.0.0.1", "garbage", "10.0.0.1", "garbage forwarded"),
+            ("10.0.1.1", "198.51.100.7", "10.0.1.1", "a neighbour of the trusted network is a stranger"),
+            ("2001:db8::1", "::ffff:198.51.100.7", "198.51.100.7", "a mapped address is the address"),
         ];
         for (peer, forwarded, expected, why) in cases {
             assert_eq!(believed_address(ip(peer), forwarded, &proxies), ip(expected), "{why}");
         }
+    }
+    #[test]
+    fn an_ipv6_network_counts_as_one_address() {
+        let counted = |text: &str| counted_as_one(text.parse().unwrap()).to_string();
+        assert_eq!(counted("2001:db8:1:2:aaaa:bbbb:cccc:dddd"), "2001:db8:1:2::");
+        assert_eq!(counted("2001:db8:1:3::1"), "2001:db8:1:3::");
+        assert_eq!(counted("198.51.100.7"), "198.51.100.7");
     }
 }

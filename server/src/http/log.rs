@@ -67,8 +67,7 @@ fn class(status: u16) -> &'static str {
 }
 
 /// Inside a product's envelope: a panic or a request that takes too long is still a proper reply.
-pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let limit = app.config.server.request_timeout;
+pub async fn guard(State(limit): State<Duration>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => Error::internal(format!("panic: {}", words(panic.as_ref()))).into_response(),

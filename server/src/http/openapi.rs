@@ -12,14 +12,14 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, Required, ResponseBuilder, schema::Schema};
 
 use crate::app::App;
-use crate::http::envelope::{MembersError, Problem, SlotsReply, VisitorsAnswer};
+use crate::http::envelope::{HomemakingError, MembersError, Problem, SlotsReply, VisitorsAnswer};
 use crate::http::router::{self, ALIASES};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "Yuyue 预约",
-        description = "Appointments (slots), members, visitors, and the staff API. Every reply carries `X-Request-Id`. \
+        description = "Appointments (slots), members, visitors, home services, and the staff API. Every reply carries `X-Request-Id`. \
                        A POST that creates something honours `Idempotency-Key`.",
         license(name = "MIT OR Apache-2.0"),
     ),
@@ -27,12 +27,13 @@ use crate::http::router::{self, ALIASES};
         (name = "slots", description = "Time-slot appointments with live sign-in (时段预约与签到)"),
         (name = "members", description = "Consumer accounts (会员帐号)"),
         (name = "visitors", description = "Company visitors: bindings, applications, sign-in, gates (访客预约)"),
+        (name = "homemaking", description = "Home-service marketplace: services, orders, refunds, ratings (家政服务)"),
         (name = "login", description = "Proving who one is to WeChat (微信网页授权)"),
         (name = "staff", description = "The staff API (管理接口)"),
         (name = "operation", description = "For operators (运维)"),
         (name = "demo", description = "The demo's simulators (演示)"),
     ),
-    components(schemas(SlotsReply<Option<bool>>, VisitorsAnswer, MembersError, Problem)),
+    components(schemas(SlotsReply<Option<bool>>, VisitorsAnswer, MembersError, HomemakingError, Problem)),
 )]
 struct Base;
 
@@ -46,6 +47,7 @@ pub fn base() -> OpenApi {
     components.add_security_scheme("member", bearer());
     components.add_security_scheme("staff", bearer());
     components.add_security_scheme("device", header("X-Device-Key"));
+    components.add_security_scheme("user", header("token"));
     let cookie = ApiKeyValue::new(crate::http::access::SESSION_COOKIE);
     components.add_security_scheme("console", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     api
@@ -66,6 +68,7 @@ pub fn complete(api: &mut OpenApi) {
                 "slots" => ("SlotsReply_Option_bool", "application/json"),
                 "visitors" => ("VisitorsAnswer", "application/json"),
                 "members" => ("MembersError", "application/json"),
+                "homemaking" => ("HomemakingError", "application/json"),
                 _ => ("Problem", "application/problem+json"),
             };
             let content: RefOr<Schema> = Ref::from_schema_name(schema).into();

@@ -1,11 +1,13 @@
 //! Every route on one screen; each handler's attribute says its method and path.
 
+use std::time::Duration;
+
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use tower_http::cors::CorsLayer;
@@ -17,7 +19,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::http::envelope::{self, Product};
 use crate::http::{log, openapi};
-use crate::{demo, live, members, slots, staff, visitors};
+use crate::{demo, homemaking, live, members, slots, staff, visitors, web};
 
 /// Spellings that work beside the documented one (contract, section 1).
 pub const ALIASES: [(&str, &str); 4] = [
@@ -81,10 +83,11 @@ fn visitors() -> OpenApiRouter<App> {
 
 /// What visitors adds to the staff API and to logging in.
 fn visitors_own() -> OpenApiRouter<App> {
-    use visitors::routes::{staff as s, wechat as w};
+    use visitors::routes::{config as c, staff as s, wechat as w};
     OpenApiRouter::new()
         .routes(routes!(w::start))
         .routes(routes!(w::callback))
+        .routes(routes!(w::session))
         .routes(routes!(s::visits))
         .routes(routes!(s::visits_file))
         .routes(routes!(s::on_site))
@@ -93,16 +96,80 @@ fn visitors_own() -> OpenApiRouter<App> {
         .routes(routes!(s::blocklist, s::block))
         .routes(routes!(s::unblock))
         .routes(routes!(s::erase))
+        .routes(routes!(c::test_servers))
+}
+
+fn homemaking() -> OpenApiRouter<App> {
+    use homemaking::payments::routes as p;
+    use homemaking::routes::{
+        files as f, orders as o, ratings as ra, refunds as rf, services as s, tokens as t, users as u,
+    };
+    OpenApiRouter::new()
+        .routes(routes!(t::log_in))
+        .routes(routes!(t::verify))
+        .routes(routes!(t::categories))
+        .routes(routes!(s::list))
+        .routes(routes!(s::create))
+        .routes(routes!(s::mine))
+        .routes(routes!(s::count))
+        .routes(routes!(s::show, s::act, s::edit))
+        .routes(routes!(o::create))
+        .routes(routes!(o::mine))
+        .routes(routes!(o::count))
+        .routes(routes!(o::show, o::act))
+        .routes(routes!(o::history))
+        .routes(routes!(p::notify))
+        .routes(routes!(u::show, u::change))
+        .routes(routes!(u::sign))
+        .routes(routes!(f::picture))
+        .routes(routes!(rf::ask, rf::mine))
+        .routes(routes!(rf::under_way))
+        .routes(routes!(rf::show, rf::act))
+        .routes(routes!(rf::appeal))
+        .routes(routes!(rf::history))
+        .routes(routes!(ra::rate))
+        .routes(routes!(ra::of_order))
+        .routes(routes!(ra::of_service))
+        .routes(routes!(ra::reply))
+        // What is below it and unknown is answered as its document says.
+        .route("/homemaking/{*path}", any(|| async { Error::unknown_path() }))
+}
+
+/// What takes longer than other requests, and is longer.
+fn uploads() -> OpenApiRouter<App> {
+    use homemaking::routes::files as f;
+    OpenApiRouter::new().routes(routes!(f::upload)).layer(DefaultBodyLimit::max(f::LONGEST_BODY))
+}
+
+/// What homemaking adds to the staff API.
+fn homemaking_own() -> OpenApiRouter<App> {
+    use homemaking::routes::{moderation as m, staff as s};
+    OpenApiRouter::new()
+        .routes(routes!(s::list_services))
+        .routes(routes!(s::review_service))
+        .routes(routes!(s::list_orders))
+        .routes(routes!(s::order_events))
+        .routes(routes!(homemaking::payments::routes::list_ledger))
+        .routes(routes!(s::list_enrolments, s::add_enrolment))
+        .routes(routes!(s::delete_enrolment))
+        .routes(routes!(m::list_refunds))
+        .routes(routes!(m::decide_refund))
+        .routes(routes!(m::list_ratings))
+        .routes(routes!(m::review_rating))
 }
 
 fn staff() -> OpenApiRouter<App> {
-    use staff::{accounts, audit, desk, members, messages, session};
+    use staff::{accounts, audit, calendar, desk, members, messages, session};
     OpenApiRouter::new()
         .routes(routes!(session::start_session, session::end_session, session::current_session))
         .routes(routes!(desk::show_schedule, desk::replace_schedule))
         .routes(routes!(desk::search_appointments))
+        .routes(routes!(desk::show_appointment))
         .routes(routes!(desk::cancel_for_holder))
         .routes(routes!(desk::show_stats))
+        .routes(routes!(calendar::show_calendar))
+        .routes(routes!(calendar::show_history))
+        .routes(routes!(calendar::preview_schedule))
         .routes(routes!(members::list_members))
         .routes(routes!(members::give_points))
         .routes(routes!(members::add_test))
@@ -133,6 +200,8 @@ fn products(is_demo: bool) -> Vec<(Product, OpenApiRouter<App>)> {
         (Product::Members, members()),
         (Product::Visitors, visitors()),
         (Product::Own, visitors_own()),
+        (Product::Homemaking, homemaking()),
+        (Product::Own, homemaking_own()),
         (Product::Own, staff()),
     ];
     if is_demo {
@@ -146,6 +215,7 @@ fn products(is_demo: bool) -> Vec<(Product, OpenApiRouter<App>)> {
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut api = openapi::base();
     api.merge(operation().into_openapi());
+    api.merge(uploads().into_openapi());
     for (_, routes) in products(true) {
         api.merge(routes.into_openapi());
     }
@@ -154,10 +224,10 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 /// Routes in the envelope of their product; whatever happens inside, a reply has its shape.
-fn enveloped(app: &App, product: Product, routes: Router<App>) -> Router<App> {
+fn enveloped(product: Product, limit: Duration, routes: Router<App>) -> Router<App> {
     routes
         .method_not_allowed_fallback(|| async { Error::method_not_allowed() })
-        .layer(from_fn_with_state(app.clone(), log::guard))
+        .layer(from_fn_with_state(limit, log::guard))
         .layer(from_fn(move |request: Request, next: Next| envelope::apply(product, request, next)))
 }
 
@@ -165,9 +235,12 @@ fn enveloped(app: &App, product: Product, routes: Router<App>) -> Router<App> {
 pub fn build(app: &App) -> Router {
     let rest = Router::from(operation()).route("/openapi.json", get(openapi::document));
     let rest = rest.fallback(|| async { Error::unknown_path() });
-    let mut router = enveloped(app, Product::Own, rest.merge(openapi::viewer()));
+    let server = &app.config.server;
+    let pages = openapi::viewer().merge(web::pages());
+    let mut router = enveloped(Product::Own, server.request_timeout, rest.merge(pages));
+    router = router.merge(enveloped(Product::Homemaking, server.upload_timeout, uploads().into()));
     for (product, routes) in products(app.demo.is_some()) {
-        router = router.merge(enveloped(app, product, routes.into()));
+        router = router.merge(enveloped(product, server.request_timeout, routes.into()));
     }
     let compression = CompressionLayer::new()
         .gzip(true)
@@ -205,6 +278,7 @@ fn cors(origins: &[String]) -> CorsLayer {
             header::ACCEPT_LANGUAGE,
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("x-device-key"),
+            HeaderName::from_static(homemaking::caller::TOKEN),
         ])
         .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
 }

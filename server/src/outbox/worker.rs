@@ -205,8 +205,12 @@ async fn finish(app: &App, job: Job, state: &'static str, error: String, at: Mil
 }
 
 async fn postpone(app: &App, job: Job, due_at: Millis, error: String) -> Result<(), Error> {
-    let update =
-        sql!("UPDATE outbox SET due_at = $3, last_error = $4, lease = NULL WHERE id = $1 AND lease = $2");
+    // A look that found nothing to do yet is no failure: the next hiccup is again the first.
+    let update = sql!(
+        "UPDATE outbox SET due_at = $3, last_error = $4, lease = NULL,
+                           attempts = CASE WHEN $4 = '' THEN 0 ELSE attempts END
+         WHERE id = $1 AND lease = $2"
+    );
     app.db
         .write("outbox.postpone", move |tx| {
             tx.execute(update, params![job.id, &job.lease, due_at, &error])?;

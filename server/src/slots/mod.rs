@@ -23,7 +23,10 @@ use crate::locks;
 pub use routes::{StaffListed, cancel_appointment};
 pub use rules::NOT_FOUND;
 pub use schedule::{Schedule, ScheduleRequest};
-pub use store::{Appointment, Search, clean_up, counts_between, find, schedule as current_schedule, search};
+pub use store::{
+    Appointment, Counted, Search, attendance, calendar, clean_up, counts_between, find,
+    schedule as current_schedule, search, upcoming,
+};
 
 /// Where an appointment stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

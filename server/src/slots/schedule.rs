@@ -42,7 +42,7 @@ impl crate::http::fields::Field for TimeOfDay {
         let text = match value {
             Scalar::Absent => return Err(REQUIRED),
             Scalar::Text(text) => text,
-            Scalar::Integer(_) | Scalar::Other => String::new(),
+            Scalar::Integer(_) | Scalar::Fraction(_) | Scalar::Other => String::new(),
         };
         let expected = || Expected {
             zh: "应为 HH:MM 格式的时间".into(),
@@ -284,6 +284,20 @@ impl Schedule {
         starts.into_iter().map(slot).collect()
     }
 
+    /// Whether the opening hours of its day cover the minutes from `from` to `to`; periods that touch are one.
+    #[must_use]
+    pub fn covers(&self, day: Date, from: i64, to: i64) -> bool {
+        let mut hours = self.hours_of(day);
+        hours.sort();
+        let mut covered_to = from;
+        for (open, close) in hours {
+            if i64::from(open.0) <= covered_to && i64::from(close.0) > covered_to {
+                covered_to = i64::from(close.0);
+            }
+        }
+        covered_to >= to
+    }
+
     fn hours_of(&self, day: Date) -> Vec<(TimeOfDay, TimeOfDay)> {
         if self.closed_dates.contains(&Day(day)) {
             return Vec::new();
@@ -315,6 +329,30 @@ mod tests {
 
     fn places(schedule: &Schedule, day: Date) -> Vec<(i64, i64)> {
         schedule.slots_of(day, &shanghai()).iter().map(|slot| (slot.hour, slot.minute)).collect()
+    }
+
+    #[test]
+    fn hours_cover_what_lies_within_them() {
+        let hours = |weekday, from, to| Period { weekday, from: TimeOfDay(from), to: TimeOfDay(to) };
+        let schedule = Schedule {
+            periods: vec![hours(5, 600, 660), hours(5, 540, 600), hours(5, 800, 900)],
+            closed_dates: vec![Day(date(2021, 10, 8))],
+            ..Schedule::default()
+        };
+        let friday = date(2021, 10, 1);
+        for (from, to, is_covered) in [
+            (540, 660, true),
+            (595, 605, true),
+            (530, 550, false),
+            (655, 665, false),
+            (650, 810, false),
+            (800, 900, true),
+            (700, 710, false),
+        ] {
+            assert_eq!(schedule.covers(friday, from, to), is_covered, "{from}-{to}");
+        }
+        assert!(!schedule.covers(date(2021, 10, 8), 540, 550), "closed");
+        assert!(!schedule.covers(date(2021, 10, 2), 540, 550), "a Saturday");
     }
 
     #[test]

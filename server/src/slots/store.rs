@@ -318,6 +318,10 @@ macro_rules! select_appointment {
     };
 }
 
+mod calendar;
+
+pub use calendar::{Counted, attendance, calendar, upcoming};
+
 pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Appointment>> {
     Ok(tx.query_opt(select_appointment!("WHERE id = $1"), params![id], appointment)?)
 }

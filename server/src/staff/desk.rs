@@ -15,7 +15,7 @@ use crate::http::extract::{Input, PathId, Query};
 use crate::http::fields::{Day, Line, Name, optional};
 use crate::http::page::{Items, Page, PageQuery};
 use crate::slots::{self, Schedule, ScheduleRequest, StaffListed};
-use crate::{outbox, staff::audit, visitors};
+use crate::{homemaking, outbox, staff::audit, visitors};
 
 type Outcome = Result<Reply, Error>;
 
@@ -119,6 +119,15 @@ fn day_range(day: Date, zone: &jiff::tz::TimeZone) -> (Millis, Millis) {
     (midnight(day), midnight(day.tomorrow().unwrap_or(Date::MAX)))
 }
 
+/// One appointment.
+#[utoipa::path(get, path = "/admin/v1/appointments/{id}", tag = "staff", security(("staff" = [])),
+    params(("id" = i64, Path)), responses((status = 200, body = AppointmentItem)))]
+pub async fn show_appointment(State(app): State<App>, _: Auditor, PathId(id): PathId) -> Outcome {
+    let found = app.db.point("staff.appointment", move |tx| slots::find(tx, id)).await?;
+    let found = found.ok_or_else(|| with_status((&slots::NOT_FOUND).into()))?;
+    Reply::ok(&AppointmentItem::new(found, app.clock.zone()))
+}
+
 /// Cancel an appointment for its holder (代为取消); its slot is free at once.
 #[utoipa::path(post, path = "/admin/v1/appointments/{id}/cancel", tag = "staff", security(("staff" = [])),
     params(("id" = i64, Path)), responses((status = 200, body = AppointmentItem)))]
@@ -162,6 +171,10 @@ pub struct Stats {
     sign_ins_today: i64,
     /// Visits that begin today (今日来访).
     visits_today: i64,
+    /// Orders that are not finished (未完成订单).
+    open_orders: i64,
+    /// Refunds that are not finished (未完成退款).
+    open_refunds: i64,
     /// Messages still to be sent.
     messages_waiting: i64,
     /// Messages given up, which staff may send again.
@@ -177,7 +190,10 @@ pub async fn show_stats(State(app): State<App>, _: Auditor) -> Outcome {
     let (from, to) = day_range(today, now.zone());
     let stats = app.db.read("staff.stats", move |tx| {
         let (appointments_today, sign_ins_today) = slots::counts_between(tx, from, to)?;
+        let (open_orders, open_refunds) = homemaking::open_counts(tx)?;
         Ok::<_, Error>(Stats {
+            open_orders,
+            open_refunds,
             date: today.to_string(),
             appointments_today,
             sign_ins_today,

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod calendar;
 pub mod desk;
 pub mod members;
 pub mod messages;
@@ -19,7 +20,7 @@ use crate::http::fields::{Field as _, Name, Scalar};
 use crate::ids::fingerprint;
 use crate::passwords::{self, GuessLimit};
 
-pub use audit::record as record_change;
+pub use audit::{record as record_change, record_by as record_change_by};
 pub use store::clean_up;
 
 /// What a member of staff may do; each role includes those below it.

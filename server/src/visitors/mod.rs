@@ -6,6 +6,7 @@
 
 pub mod binding;
 pub mod caller;
+pub mod connection;
 pub mod csv;
 pub mod directory;
 pub mod hosts;

@@ -1,7 +1,5 @@
 //! What the visitors documents decide, without database, HTTP or clock.
 
-use std::collections::BTreeSet;
-
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -165,23 +163,6 @@ impl Validity {
     }
 }
 
-/// A name as it is searched: one case, and one of the dots that stand in names of many peoples.
-#[must_use]
-pub fn search_key(name: &str) -> String {
-    name.to_lowercase().replace(['\u{2022}', '\u{30fb}'], "\u{b7}")
-}
-
-/// The longest part of a name that is kept ready.
-pub const LONGEST_GRAM: usize = 3;
-
-/// Every different part of one to three characters.
-#[must_use]
-pub fn grams(key: &str) -> BTreeSet<String> {
-    let characters: Vec<char> = key.chars().collect();
-    let parts = |length: usize| characters.windows(length).map(|part| part.iter().collect::<String>());
-    (1..=LONGEST_GRAM).flat_map(parts).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,16 +202,6 @@ mod tests {
         assert!(check_times(5, 11, 10).is_ok());
         assert_eq!(wrong(20, 20).as_deref(), Some("end_time"));
         assert_eq!(wrong(5, 10).as_deref(), Some("end_time"));
-    }
-
-    #[test]
-    fn grams_are_every_part_once() {
-        let of = |name: &str| grams(&search_key(name)).into_iter().collect::<Vec<_>>();
-        assert_eq!(of("李四"), ["四", "李", "李四"]);
-        assert_eq!(of("Aaa"), ["a", "aa", "aaa"]);
-        assert_eq!(of("𠮷"), ["𠮷"]);
-        assert!(of("").is_empty());
-        assert_eq!(search_key("阿·凡提"), search_key("阿•凡提"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::app::App;
@@ -19,7 +20,7 @@ use crate::visitors::store;
 const MOST: usize = 10_000;
 
 /// Somebody held a code to a reader.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Scan {
     pub at: Millis,
     pub device_id: Option<i64>,
@@ -60,7 +61,10 @@ pub async fn log(app: &App, scan: Scan) -> Result<(), Error> {
         is_full
     });
     if is_full {
-        return app.db.write("visitors.scan", move |tx| store::desk::insert_scan(tx, &scan)).await;
+        return app
+            .db
+            .write("visitors.scan", move |tx| store::desk::insert_scans(tx, std::slice::from_ref(&scan)))
+            .await;
     }
     queue.arrived.notify_one();
     Ok(())
@@ -85,10 +89,7 @@ async fn write_batch(app: &App) -> Result<(), Error> {
         return Ok(());
     }
     let rows = std::sync::Arc::clone(&batch);
-    let written = app.db.write("visitors.scans", move |tx| {
-        rows.iter().try_for_each(|scan| store::desk::insert_scan(tx, scan))
-    });
-    let result = written.await;
+    let result = app.db.write("visitors.scans", move |tx| store::desk::insert_scans(tx, &rows)).await;
     if result.is_err() {
         queue.with(|waiting| {
             let later = std::mem::take(waiting);

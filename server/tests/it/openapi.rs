@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::TestApp;
+use crate::support::{TestApp, source};
 
 both!(the_server_shows_this_document);
 
 /// What each reply or error is wrapped in is described once, for all products; utoipa drops what is
 /// said of `data` where it puts the data's schema in its place.
-const ENVELOPES: [&str; 3] = ["SlotsReply_", "MembersError.", "Problem."];
+const ENVELOPES: [&str; 5] =
+    ["SlotsReply_", "MembersError.", "HomemakingReply_", "HomemakingError.", "Problem."];
 
 fn document() -> Value {
     serde_json::to_value(yuyue::http::openapi::api()).unwrap()
@@ -111,12 +112,12 @@ fn undescribed_of(tags: &[&str], suffices: Suffices) -> Vec<String> {
 
 #[test]
 fn every_field_is_described() {
-    assert_eq!(undescribed_of(&["slots", "members", "staff"], is_said), [""; 0]);
+    assert_eq!(undescribed_of(&["slots", "members", "homemaking", "staff"], is_said), [""; 0]);
 }
 
 #[test]
 fn every_field_of_a_document_has_its_chinese_term() {
-    assert_eq!(undescribed_of(&["slots", "members"], has_chinese), [""; 0]);
+    assert_eq!(undescribed_of(&["slots", "members", "homemaking"], has_chinese), [""; 0]);
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn every_operation_and_parameter_is_described() {
             let summary = operation["summary"].as_str().unwrap_or_default();
             assert!(!summary.is_empty(), "{place} says not what it does");
             let tag = operation["tags"][0].as_str().unwrap_or_default();
-            if tag == "slots" || tag == "members" {
+            if ["slots", "members", "homemaking"].contains(&tag) {
                 for parameter in operation["parameters"].as_array().into_iter().flatten() {
                     if !is_said(&description(parameter)) {
                         found.push(format!("{place} {}", parameter["name"]));
@@ -171,4 +172,27 @@ fn operations_are_told_apart_and_say_how_they_fail() {
             assert!(operation["responses"]["default"].is_object(), "{method} {path} never fails?");
         }
     }
+}
+
+/// The names of what derives `ToSchema`.
+fn schema_names(code: &str) -> impl Iterator<Item = &str> {
+    code.split("ToSchema)]").skip(1).filter_map(|after| {
+        let (_, name) =
+            after.lines().find_map(|line| line.split_once("struct ").or(line.split_once("enum ")))?;
+        name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next()
+    })
+}
+
+/// Of two that share a name utoipa describes one, for both, and says nothing.
+#[test]
+fn no_two_schemas_share_a_name() {
+    let mut names = BTreeSet::new();
+    let sources = source::server();
+    let twice: Vec<&str> = sources
+        .iter()
+        .flat_map(|source| schema_names(&source.code))
+        .filter(|name| !names.insert(*name))
+        .collect();
+    assert!(names.contains("VisitSignedIn") && names.contains("SignedIn"));
+    assert_eq!(twice, [""; 0]);
 }

@@ -1,19 +1,21 @@
 //! The settings that staff change through the API.
 
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::Outcome;
 use crate::app::App;
 use crate::config::Templates;
 use crate::error::Error;
+use crate::http::access::Admin;
 use crate::http::envelope::{Reply, VisitorsReply};
 use crate::http::extract::Input;
 use crate::http::fields::{ClearableLine, Line, Password};
 use crate::staff::{self, Role};
 use crate::visitors::caller::Caller;
+use crate::visitors::connection::{self, Connection};
 use crate::visitors::settings::{self, Servers};
 use crate::visitors::store;
 
@@ -41,32 +43,68 @@ pub struct ServersRequest {
     cloud_url: ClearableLine<500>,
 }
 
+impl ServersRequest {
+    /// The servers, at addresses that calls can go to.
+    fn servers(self) -> Result<Servers, Error> {
+        let servers = Servers {
+            koala_ip: self.koala_ip.into(),
+            koala_username: self.koala_username.into(),
+            koala_password: self.koala_password.reveal().to_owned(),
+            cloud_url: self.cloud_url.0.trim_end_matches('/').to_owned(),
+        };
+        connection::check_addresses(&servers)?;
+        Ok(servers)
+    }
+}
+
 /// Set the servers (服务器设置); in effect at once.
 #[utoipa::path(put, path = "/v1/config/servers", tag = "visitors", request_body = ServersRequest,
     responses((status = 200, body = VisitorsReply<Servers>)))]
 pub async fn set_servers(State(app): State<App>, caller: Caller, input: Input<ServersRequest>) -> Outcome {
     caller.may_as_staff(Role::Admin)?;
-    let request = input.value;
-    let new = Servers {
-        koala_ip: request.koala_ip.into(),
-        koala_username: request.koala_username.into(),
-        koala_password: request.koala_password.reveal().to_owned(),
-        cloud_url: request.cloud_url.0.trim_end_matches('/').to_owned(),
-    };
-    if new.koala_ip.contains(char::is_whitespace) {
-        let (zh, en) = ("应为主机名或地址", "expected a host name or an address");
-        return Err(Error::invalid("koala_ip", zh, en));
-    }
-    let is_url = |url: &str| {
-        url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-    };
-    if new.cloud_url.is_empty() || is_url(&new.cloud_url) {
-        let old = settings::servers(&app).await?;
-        save_servers(&app, &caller, old, new.clone()).await?;
-        app.visitors.directory.reset();
-        return Reply::ok(&new);
-    }
-    Err(Error::invalid("cloud_url", "应为 http(s) 地址或空", "expected an http(s) address or nothing"))
+    let new = input.value.servers()?;
+    let old = settings::servers(&app).await?;
+    save_servers(&app, &caller, old, new.clone()).await?;
+    app.visitors.directory.reset();
+    Reply::ok(&new)
+}
+
+/// What trying out the servers found.
+#[derive(Serialize, ToSchema)]
+pub struct Connections {
+    /// 考拉主机
+    koala: Connection,
+    /// 访客云端服务器
+    cloud: Connection,
+}
+
+/// Try out servers (测试连接) before they are saved: logs in to Koala and reads its directory, and asks the
+/// cloud service for a binding.
+#[utoipa::path(post, path = "/admin/v1/visitors/servers/test", tag = "staff", security(("staff" = [])),
+    request_body = ServersRequest, responses((status = 200, body = Connections)))]
+pub async fn test_servers(
+    State(app): State<App>,
+    Admin(who): Admin,
+    input: Input<ServersRequest>,
+) -> Outcome {
+    let servers = input.value.servers()?;
+    let (koala, cloud) =
+        tokio::join!(connection::try_koala(&app, &servers), connection::try_cloud(&app, &servers));
+    let (at, mut tried) = (app.clock.now().at, audited(&servers));
+    (tried["koala"], tried["cloud"]) = (json!(koala.outcome), json!(cloud.outcome));
+    app.db
+        .write("visitors.test_servers", move |tx| {
+            let action = "visitors.servers.test";
+            staff::record_change(tx, &who, action, "servers", &Value::Null, &tried, at)
+        })
+        .await?;
+    Reply::ok(&Connections { koala, cloud })
+}
+
+/// What the audit log may hold of the servers.
+fn audited(servers: &Servers) -> Value {
+    let Servers { koala_ip, koala_username, cloud_url, .. } = servers;
+    json!({ "koala_ip": koala_ip, "koala_username": koala_username, "cloud_url": cloud_url })
 }
 
 async fn save_servers(app: &App, caller: &Caller, old: Servers, new: Servers) -> Result<(), Error> {
@@ -80,11 +118,8 @@ async fn save_servers(app: &App, caller: &Caller, old: Servers, new: Servers) ->
                 store::directory::set_refreshed_at(tx, 0)?;
             }
             let Some(who) = &who else { return Ok(()) };
-            let shown = |servers: &Servers| {
-                let Servers { koala_ip, koala_username, cloud_url, .. } = servers;
-                json!({ "koala_ip": koala_ip, "koala_username": koala_username, "cloud_url": cloud_url })
-            };
-            staff::record_change(tx, who, "visitors.servers", "servers", &shown(&old), &shown(&new), at)
+            let (before, after) = (audited(&old), audited(&new));
+            staff::record_change(tx, who, "visitors.servers", "servers", &before, &after, at)
         })
         .await
 }

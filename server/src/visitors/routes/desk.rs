@@ -28,7 +28,7 @@ use crate::visitors::store::visits::{self, Person, Visit};
 use crate::visitors::view::Form;
 
 #[derive(Deserialize, ToSchema)]
-pub struct SignInRequest {
+pub struct VisitSignInRequest {
     /// 访客（或随行人员）的手机号码
     phone: Phone,
 }
@@ -49,7 +49,7 @@ pub struct SignedInRetinue {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct SignedIn {
+pub struct VisitSignedIn {
     /// 访客申请记录id
     id: i64,
     /// Koala's id of the visitor; our own until Koala has answered.
@@ -66,7 +66,7 @@ pub struct SignedIn {
     retinues: Vec<SignedInRetinue>,
 }
 
-impl SignedIn {
+impl VisitSignedIn {
     fn new(form: &Form, visit_id: i64, people: Vec<Person>) -> Self {
         let mut people = people.into_iter().map(|person| {
             let (qrcode, qrcode_img_url) = form.code(visit_id, &person);
@@ -98,13 +98,13 @@ struct Drawn {
 const TRIES: usize = 3;
 
 /// Sign in (访客签到确认，生成访客二维码); a repeat gives the same codes and tells nobody.
-#[utoipa::path(post, path = "/v1/visit/signin", tag = "visitors", request_body = SignInRequest,
-    responses((status = 200, body = VisitorsReply<SignedIn>)))]
+#[utoipa::path(post, path = "/v1/visit/signin", tag = "visitors", request_body = VisitSignInRequest,
+    responses((status = 200, body = VisitorsReply<VisitSignedIn>)))]
 pub async fn sign_in(
     State(app): State<App>,
     caller: Caller,
     BaseUrl(base): BaseUrl,
-    input: Input<SignInRequest>,
+    input: Input<VisitSignInRequest>,
 ) -> Outcome {
     caller.may_run_desk()?;
     let phone = String::from(input.value.phone);
@@ -118,7 +118,7 @@ pub async fn sign_in(
                 let phone = phone.clone();
                 app.db.write("visitors.come_back", move |tx| desk::come_back(tx, id, &phone)).await?;
             }
-            return Reply::ok(&SignedIn::new(&form, id, people));
+            return Reply::ok(&VisitSignedIn::new(&form, id, people));
         }
         if first_sign_in(&app, &visit, &people, (&now, &base)).await? {
             if let Some(account) = hosts::account(&app).await? {
@@ -126,7 +126,7 @@ pub async fn sign_in(
                 hosts::try_now(&app, &account, &ids).await;
             }
             let people = app.db.point("visitors.people", move |tx| visits::people(tx, id)).await?;
-            return Reply::ok(&SignedIn::new(&form, id, people));
+            return Reply::ok(&VisitSignedIn::new(&form, id, people));
         }
         // Somebody else signed it in, or deleted it, between our look and our try.
     }
@@ -217,7 +217,7 @@ fn issue_passes(tx: &mut Tx<'_>, visit: &Visit, drawn: &[Drawn]) -> Result<(), E
 }
 
 #[derive(Deserialize, ToSchema)]
-pub struct CodeRequest {
+pub struct PassRequest {
     /// What the reader read: the JSON text, the object, or the 32 digits alone (二维码数据).
     #[serde(default)]
     qrcode: Value,
@@ -253,9 +253,9 @@ async fn judge(
 }
 
 /// Check a code at a gate (访客二维码验证): one row is read, and nobody outside is asked.
-#[utoipa::path(post, path = "/v1/visit/qrcode", tag = "visitors", request_body = CodeRequest,
+#[utoipa::path(post, path = "/v1/visit/qrcode", tag = "visitors", request_body = PassRequest,
     responses((status = 200, body = VisitorsAnswer)))]
-pub async fn check_code(State(app): State<App>, caller: Caller, input: Input<CodeRequest>) -> Outcome {
+pub async fn check_code(State(app): State<App>, caller: Caller, input: Input<PassRequest>) -> Outcome {
     caller.may_run_desk()?;
     let at = app.clock.now().at;
     let (refusal, pass) = judge(&app, scanned(&input.value.qrcode)?, at).await?;

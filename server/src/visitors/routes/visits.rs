@@ -219,11 +219,17 @@ pub async fn decide(
             return Err(Error::invalid("decision", zh, en));
         }
     };
-    let (now, app_too) = (app.clock.now(), app.clone());
+    let (now, app_too, staff) = (app.clock.now(), app.clone(), caller.staff());
     app.db
-        .write("visitors.decide", move |tx| match &refusal {
-            None => authorise(&app_too, tx, id, by.as_deref(), (&now, &base)),
-            Some(reason) => refuse(tx, id, by.as_deref(), reason, &now),
+        .write("visitors.decide", move |tx| {
+            let (is_new, action) = match &refusal {
+                None => (authorise(&app_too, tx, id, by.as_deref(), (&now, &base))?, "visit.authorise"),
+                Some(reason) => (refuse(tx, id, by.as_deref(), reason, &now)?, "visit.refuse"),
+            };
+            let Some(staff) = staff.as_ref().filter(|_| is_new) else { return Ok(()) };
+            // The reason may name people, and the log must not keep what is erased.
+            let after = json!({ "id": id, "is_auth": i64::from(refusal.is_none()) });
+            staff::record_change(tx, staff, action, &format!("visit {id}"), &Value::Null, &after, now.at)
         })
         .await?;
     Ok(Reply::no_content())
@@ -233,38 +239,41 @@ fn not_ones_own() -> Error {
     Error::forbidden("只有被访人可以审批", "only the interviewee may decide")
 }
 
+/// Whether this authorised it, rather than somebody before.
 fn authorise(
     app: &App,
     tx: &mut Tx<'_>,
     id: i64,
     by: Option<&str>,
     (now, base): (&Now, &str),
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let is_new = store::visits::authorise(tx, id, by, now.at)?;
     let visit = store::visits::find(tx, id)?.ok_or(&rules::NO_RECORD)?;
     if is_new {
         let people = store::visits::people(tx, id)?;
         let teller = Teller { app, visit: &visit, people: &people, now, base };
-        return teller.tell_everyone(tx, Event::ApprovalPass);
+        teller.tell_everyone(tx, Event::ApprovalPass)?;
+        return Ok(true);
     }
     if by.is_some_and(|by| by != visit.interviewee_phone) {
         return Err(not_ones_own());
     }
     if visit.authorised_at.is_some() {
-        return Ok(());
+        return Ok(false);
     }
     Err(if visit.refused_at.is_some() { &rules::REFUSED } else { &rules::EXPIRED }.into())
 }
 
-fn refuse(tx: &mut Tx<'_>, id: i64, by: Option<&str>, reason: &str, now: &Now) -> Result<(), Error> {
+/// Whether this refused it, rather than somebody before.
+fn refuse(tx: &mut Tx<'_>, id: i64, by: Option<&str>, reason: &str, now: &Now) -> Result<bool, Error> {
     if store::visits::refuse(tx, id, by, reason, now.at)? {
-        return Ok(());
+        return Ok(true);
     }
     let visit = store::visits::find(tx, id)?.ok_or(&rules::NO_RECORD)?;
     if by.is_some_and(|by| by != visit.interviewee_phone) {
         return Err(not_ones_own());
     }
-    if visit.refused_at.is_some() { Ok(()) } else { Err((&rules::AUTHORISED).into()) }
+    if visit.refused_at.is_some() { Ok(false) } else { Err((&rules::AUTHORISED).into()) }
 }
 
 /// Delete a record (删除访客申请记录); its codes open nothing from then on.

@@ -2,19 +2,22 @@
 
 use axum::extract::State;
 use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::app::App;
+use super::Outcome;
+use crate::app::{App, Mode};
 use crate::clock::{MINUTE, SECOND};
 use crate::error::Error;
 use crate::http::access::{self, BaseUrl};
+use crate::http::envelope::Reply;
 use crate::http::extract::Query;
 use crate::http::fields::{Line, optional};
 use crate::ids::fingerprint;
-use crate::visitors::caller::WECHAT_COOKIE;
+use crate::visitors::caller::{WECHAT_COOKIE, openid_of_session};
 use crate::visitors::{login, store};
 
 /// Ties the authorisation to the browser that began it: else somebody could be made to act as another.
@@ -114,6 +117,36 @@ pub async fn callback(
         .await?;
     let cookies = [cookie(&base, WECHAT_COOKIE, &token, lifetime), cookie(&base, STATE_COOKIE, "", 0)];
     redirect(&next, &cookies)
+}
+
+/// What a page has to know before it asks for anything else.
+#[derive(Serialize, ToSchema)]
+pub struct Access {
+    /// `documented`: nobody has to prove who they are; `enforced`: everybody has.
+    #[schema(value_type = AccessMode)]
+    mode: &'static str,
+    /// Whom WeChat vouched for in this browser; "" for nobody.
+    #[serde(rename = "weixinUserId")]
+    weixin_user_id: String,
+}
+
+/// How callers are known.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum AccessMode {
+    Documented,
+    Enforced,
+}
+
+/// How callers are known here, and whom WeChat vouched for: the page cannot read its own cookie.
+#[utoipa::path(get, path = "/auth/session", tag = "login", responses((status = 200, body = Access)))]
+pub async fn session(State(app): State<App>, parts: Parts) -> Outcome {
+    let mode = match app.mode {
+        Mode::Documented => "documented",
+        Mode::Enforced => "enforced",
+    };
+    let weixin_user_id = openid_of_session(&parts, &app).await?.unwrap_or_default();
+    Reply::ok(&Access { mode, weixin_user_id })
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Sign-in, passes, scans and sign-out.
 
-use yuyue_db::{Row, Tx, params, sql};
+use yuyue_db::{Row, Tx, params, pick, sql};
 
 use super::Result;
 use crate::clock::Millis;
+use crate::error::Error;
 use crate::visitors::rules::{Candidate, Validity};
 use crate::visitors::scans::Scan;
 
@@ -94,18 +95,29 @@ pub fn picture(tx: &mut Tx<'_>, token: &str, at: Millis) -> Result<Option<(Strin
 /// How long after signing out a scan is still the way out, and not a return.
 const WAY_OUT: Millis = 10 * crate::clock::MINUTE;
 
-/// Writes a scan. Who passes a gate well after signing out has come back.
-pub fn insert_scan(tx: &mut Tx<'_>, scan: &Scan) -> Result<()> {
-    let insert = sql!(
-        "INSERT INTO scan (at, device_id, device, visit_id, person_id, verdict) VALUES ($1, $2, $3, $4, $5, $6)"
+/// Writes scans, however many, in two statements. Who passes a gate well after signing out has come back.
+pub fn insert_scans(tx: &mut Tx<'_>, scans: &[Scan]) -> Result<()> {
+    let scans = serde_json::to_string(scans).map_err(|error| Error::internal(error.to_string()))?;
+    let insert = pick!(
+        "INSERT INTO scan (at, device_id, device, visit_id, person_id, verdict)
+         SELECT value ->> 'at', value ->> 'device_id', value ->> 'device', value ->> 'visit_id',
+                value ->> 'person_id', value ->> 'verdict'
+         FROM json_each($1) ORDER BY key",
+        "INSERT INTO scan (at, device_id, device, visit_id, person_id, verdict)
+         SELECT at, device_id, device, visit_id, person_id, verdict
+         FROM json_to_recordset(CAST(CAST($1 AS TEXT) AS JSON))
+           AS s (at BIGINT, device_id BIGINT, device TEXT, visit_id BIGINT, person_id BIGINT, verdict BIGINT)"
     );
-    let values = params![scan.at, scan.device_id, &scan.device, scan.visit_id, scan.person_id, scan.verdict];
-    tx.execute(insert, values)?;
-    if scan.verdict == 0 && scan.person_id.is_some() {
-        let update =
-            sql!("UPDATE visit_person SET signed_out_at = NULL WHERE id = $1 AND signed_out_at < $2");
-        tx.execute(update, params![scan.person_id, scan.at - WAY_OUT])?;
-    }
+    tx.execute(insert, params![&scans])?;
+    let bring_back = pick!(
+        "UPDATE visit_person SET signed_out_at = NULL FROM json_each($1) s
+         WHERE visit_person.id = s.value ->> 'person_id' AND s.value ->> 'verdict' = 0
+           AND signed_out_at < (s.value ->> 'at') - $2",
+        "UPDATE visit_person SET signed_out_at = NULL
+         FROM json_to_recordset(CAST(CAST($1 AS TEXT) AS JSON)) AS s (at BIGINT, person_id BIGINT, verdict BIGINT)
+         WHERE id = s.person_id AND s.verdict = 0 AND signed_out_at < s.at - $2"
+    );
+    tx.execute(bring_back, params![&scans, WAY_OUT])?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use yuyue_db::{Lock, Tx, params, sql};
 use super::Result;
 use crate::clock::Millis;
 use crate::locks;
-use crate::visitors::rules;
+use crate::text;
 
 /// Whose name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +55,7 @@ struct Names {
 impl Names {
     fn parts(&self) -> BTreeSet<(i64, String)> {
         let of = |name: Name, key: &str| {
-            rules::grams(key).into_iter().map(move |gram| (name.field(), gram)).collect::<Vec<_>>()
+            text::grams(key).into_iter().map(move |gram| (name.field(), gram)).collect::<Vec<_>>()
         };
         let mut parts: BTreeSet<_> = of(Name::Visitor, &self.visitor).into_iter().collect();
         parts.extend(of(Name::Interviewee, &self.interviewee));

@@ -7,7 +7,7 @@ use super::grams::{self, Name};
 use super::visits::{Visit, visit};
 use crate::clock::Millis;
 use crate::http::page::Page;
-use crate::visitors::rules;
+use crate::text;
 
 /// What a list is narrowed down to; every given filter must hold.
 #[derive(Clone, Debug, Default)]
@@ -84,13 +84,13 @@ enum Drive {
 
 impl Filter {
     fn key(text: Option<&String>) -> Option<String> {
-        text.map(|text| rules::search_key(text))
+        text.map(|text| text::search_key(text))
     }
 
     fn drive(&self) -> Drive {
         let gram = |name, text: &String| {
-            let key = rules::search_key(text);
-            Drive::Gram(name, key.chars().take(rules::LONGEST_GRAM).collect())
+            let key = text::search_key(text);
+            Drive::Gram(name, key.chars().take(text::LONGEST_GRAM).collect())
         };
         match self {
             Self { phone: Some(_), .. } => Drive::Phone,
@@ -105,7 +105,7 @@ impl Filter {
     /// Whether the driving part says it all, so that the totals answer how many there are.
     fn is_only(&self, drive: &Drive) -> bool {
         let short = |text: &Option<String>| {
-            text.as_ref().is_none_or(|text| rules::search_key(text).chars().count() <= rules::LONGEST_GRAM)
+            text.as_ref().is_none_or(|text| text::search_key(text).chars().count() <= text::LONGEST_GRAM)
         };
         let others = self.is_authorised.is_some()
             || self.from.is_some()

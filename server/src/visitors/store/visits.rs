@@ -4,7 +4,7 @@ use yuyue_db::{Row, Tx, params, sql};
 
 use super::{Result, grams};
 use crate::clock::Millis;
-use crate::visitors::rules;
+use crate::text;
 
 /// An application or invitation to be written.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewVisit, at: Millis) -> Result<i64> {
                             is_indexed)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', FALSE) RETURNING id"
     );
-    let interviewee_key = rules::search_key(&new.interviewee);
+    let interviewee_key = text::search_key(&new.interviewee);
     let values = params![
         new.purpose,
         &new.remark,
@@ -54,7 +54,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewVisit, at: Millis) -> Result<i64> {
         "INSERT INTO visit_person (visit_id, position, name, name_key, phone) VALUES ($1, $2, $3, $4, $5)"
     );
     for ((name, phone), position) in new.people.iter().zip(0_i64..) {
-        tx.execute(insert, params![id, position, name, &rules::search_key(name), phone])?;
+        tx.execute(insert, params![id, position, name, &text::search_key(name), phone])?;
     }
     Ok(id)
 }

@@ -163,6 +163,9 @@ async fn appointments_are_found_by_day_phone_name_and_state(app: TestApp) {
     ] {
         assert_eq!(auditor.found(query).await, expected, "{query}");
     }
+    let one = auditor.get(&path(&format!("appointments/{first}"))).await.expect(200).json();
+    assert_eq!(one, expected);
+    problem(&auditor.get(&path("appointments/9999")).await, 404);
     app.clock.advance(367 * 24 * HOUR);
     assert_eq!(auditor.found("name=%E4%B8%89").await, [0; 0], "a name alone is looked for a year back");
     assert_eq!(auditor.found("name=%E4%B8%89&date=2021-10-01").await, [second, first]);
@@ -200,7 +203,7 @@ async fn the_numbers_of_the_day(app: TestApp) {
     app.sign_in(tomorrow).await.data();
     let stats = auditor.get(&path("stats")).await.expect(200).json();
     let expected = json!({ "date": "2021-10-01", "appointments_today": 2, "sign_ins_today": 2,
-        "visits_today": 0, "messages_waiting": 0, "messages_given_up": 0 });
+        "visits_today": 0, "open_orders": 0, "open_refunds": 0, "messages_waiting": 0, "messages_given_up": 0 });
     assert_eq!(stats, expected);
     app.clock.advance(24 * HOUR);
     let stats = auditor.get(&path("stats")).await.expect(200).json();

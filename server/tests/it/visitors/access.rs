@@ -8,10 +8,12 @@ use crate::support::TestApp;
 
 both! { enforced:
     web_authorisation_ends_in_a_session,
+    a_page_learns_whom_wechat_vouched_for,
     a_code_of_wechats_proves_an_id_where_no_session_does,
     wechats_word_binds_an_openid_to_a_member,
     nobody_is_let_in_without_a_credential,
     a_wechat_user_acts_for_themselves_only,
+    what_staff_decide_is_in_the_audit_log,
     an_unproved_phone_has_no_employees_rights,
     devices_run_the_desk_and_nothing_else,
     settings_are_for_staff_and_the_password_for_administrators,
@@ -47,7 +49,7 @@ impl TestApp {
     }
 
     /// A code by which WeChat vouches for this openid, once.
-    async fn wechat_code(&self, open_id: &str) -> String {
+    pub async fn wechat_code(&self, open_id: &str) -> String {
         self.world().official.sign_in_as(open_id);
         let start = self.get("/auth/wechat/start").await.expect(302);
         let back = self.code(start.header("location")).await;
@@ -96,6 +98,18 @@ async fn web_authorisation_ends_in_a_session(app: TestApp) {
     user.get(query).await.done();
     app.clock.advance(yuyue::clock::DAY);
     user.get(query).await.expect(401);
+}
+
+async fn a_page_learns_whom_wechat_vouched_for(app: TestApp) {
+    let nobody = json!({ "mode": "enforced", "weixinUserId": "" });
+    assert_eq!(app.get("/auth/session").await.expect(200).json(), nobody);
+    let user = app.wechat("wx-demo-zhangsan").await;
+    let known = user.get("/auth/session").await.expect(200).json();
+    assert_eq!(known, json!({ "mode": "enforced", "weixinUserId": "wx-demo-zhangsan" }));
+    user.with("origin", "https://evil.example").get("/auth/session").await.expect(200);
+    app.with("cookie", "yuyue_wechat=made-up").get("/auth/session").await.expect(200);
+    app.clock.advance(30 * yuyue::clock::DAY);
+    assert_eq!(user.get("/auth/session").await.expect(200).json(), nobody, "it is over");
 }
 
 async fn a_code_of_wechats_proves_an_id_where_no_session_does(app: TestApp) {
@@ -210,6 +224,31 @@ async fn a_wechat_user_acts_for_themselves_only(app: TestApp) {
     let foreign_page = visitor.with("origin", "https://evil.example");
     foreign_page.post("/v1/subject", app.application()).await.expect(403);
     visitor.with("origin", "http://yuyue.test").post("/v1/subject", app.application()).await.done();
+    app.drain_outbox().await;
+}
+
+async fn what_staff_decide_is_in_the_audit_log(app: TestApp) {
+    let staff = app.staff(Role::Reception).await;
+    let (one, other) = (staff.applied(app.application()).await, staff.applied(app.application()).await);
+    let refusal = json!({ "decision": "refuse", "reason": "李四出差" });
+    for _ in 0..2 {
+        staff.put(&format!("/v1/auth/{one}"), json!({})).await.done();
+        staff.put(&format!("/v1/auth/{other}"), refusal.clone()).await.done();
+    }
+    staff.put(&format!("/v1/auth/{one}"), refusal).await.refused();
+    staff.delete(&format!("/v1/visit/records/{one}")).await.done();
+    let audit = staff.get("/admin/v1/audit").await.expect(200).json();
+    let line = |item: &Value| {
+        assert!(!item.to_string().contains("出差"), "the reason may name people: {item}");
+        format!("{} {}", item["action"].as_str().unwrap(), item["target"].as_str().unwrap())
+    };
+    let lines: Vec<String> = audit["items"].as_array().unwrap().iter().map(line).collect();
+    let expected = [
+        format!("visit.delete visit {one}"),
+        format!("visit.refuse visit {other}"),
+        format!("visit.authorise visit {one}"),
+    ];
+    assert_eq!(lines, expected, "each once");
     app.drain_outbox().await;
 }
 

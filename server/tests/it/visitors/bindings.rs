@@ -7,6 +7,7 @@ use super::{FU_GUI, LI_SI, ZHANG_SAN};
 use crate::support::TestApp;
 
 both! {
+    a_page_learns_that_nobody_has_to_prove_anything,
     an_employee_binds_and_is_shown_with_a_portrait,
     a_visitor_binds_and_is_shown_with_what_wechat_says,
     one_wechat_is_bound_once_and_one_phone_once_in_each_role,
@@ -15,6 +16,11 @@ both! {
     without_a_cloud_service_the_bindings_are_ours,
     the_cloud_service_has_the_last_word,
     every_field_is_checked_and_named,
+}
+
+async fn a_page_learns_that_nobody_has_to_prove_anything(app: TestApp) {
+    let session = app.get("/auth/session").await.expect(200).json();
+    assert_eq!(session, json!({ "mode": "documented", "weixinUserId": "" }));
 }
 
 async fn an_employee_binds_and_is_shown_with_a_portrait(app: TestApp) {

@@ -2,6 +2,7 @@
 
 mod access;
 mod bindings;
+mod connections;
 mod desk;
 mod neighbours;
 mod races;
