@@ -1,5 +1,6 @@
 //! The server engine: a pool of threads, each owning a connection.
 
+mod batch;
 mod connect;
 mod points;
 mod transaction;

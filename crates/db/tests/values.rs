@@ -18,6 +18,7 @@ both!(
     a_column_of_the_wrong_type_is_refused,
     a_point_read_runs_one_statement,
     point_reads_at_once_each_get_their_own_rows,
+    a_point_read_that_is_refused_spoils_no_other,
     changes_are_counted_by_row,
     a_refusal_names_the_statement_but_no_value,
 );
@@ -147,6 +148,37 @@ async fn point_reads_at_once_each_get_their_own_rows(db: TestDb) {
                 tx.query_opt(find, params![id], |row| row.get::<i64>("capacity"))
             });
             assert_eq!(capacity.await.unwrap(), Some(id + 1));
+            let below = db.point("below", move |tx| {
+                let list = sql!("SELECT id FROM slot WHERE id < $1 ORDER BY capacity DESC LIMIT $2");
+                tx.query(list, params![id, 3], |row| row.get::<i64>("id"))
+            });
+            assert_eq!(below.await.unwrap(), (0..id).rev().take(3).collect::<Vec<_>>());
+            let none = db.point("none", |tx| {
+                let list = sql!("SELECT id, '$1' AS note FROM slot WHERE id = $1");
+                tx.query(list, params![None::<i64>], |row| row.get::<String>("note"))
+            });
+            assert_eq!(none.await.unwrap(), [""; 0]);
+        });
+    }
+    callers.join_all().await;
+}
+
+/// A parameter of a wrong type, which only one of the engines minds.
+async fn a_point_read_that_is_refused_spoils_no_other(db: TestDb) {
+    db.write("add slots", |tx| (0..100).try_for_each(|id| add_slot(tx, id, id + 1))).await.unwrap();
+    let mut callers = JoinSet::new();
+    for id in 0..100 {
+        let db = Db::clone(&db);
+        callers.spawn(async move {
+            let capacity = db.point("capacity", move |tx| {
+                let find = sql!("SELECT capacity FROM slot WHERE id = $1");
+                let wanted = if id % 10 == 0 { Value::Text("none") } else { Value::Int(id) };
+                tx.query_opt(find, &[wanted], |row| row.get::<i64>("capacity"))
+            });
+            match capacity.await {
+                Ok(capacity) => assert_eq!(capacity, (id % 10 != 0).then_some(id + 1)),
+                refused => assert!(id % 10 == 0 && is_refused(&refused), "{id}: {refused:?}"),
+            }
         });
     }
     callers.join_all().await;

@@ -93,15 +93,18 @@ pub async fn run(
             tokio::time::sleep_until(start.into()).await;
             let mut took = Vec::with_capacity(1 << 14);
             let mut request = number;
-            while start.elapsed() < duration {
+            // At least one, however short the run.
+            loop {
                 let bytes = make(request);
                 let sent = Instant::now();
                 let (status, body) = connection.send(&bytes).await;
                 took.push(sent.elapsed());
                 assert!(find(body, expected).is_some(), "status {status}: {}", String::from_utf8_lossy(body));
                 request += connections as u64;
+                if start.elapsed() >= duration {
+                    break took;
+                }
             }
-            took
         });
     }
     let mut took: Vec<Duration> = tasks.join_all().await.into_iter().flatten().collect();
