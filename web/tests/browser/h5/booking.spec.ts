@@ -51,7 +51,7 @@ test('what is wrong stands at its field, and the first is focused', async ({ pag
   await expect(page.getByRole('group', { name: '时间' })).toContainText('请选择时间')
   await expect(page.getByLabel('姓名')).toHaveAccessibleDescription('请填写')
   await expect(page.getByLabel('手机号')).toHaveAccessibleDescription('请填写 11 位手机号')
-  await expect(page.getByRole('group', { name: '时间' }).getByRole('radio').first()).toBeFocused()
+  await expect(page.getByRole('group', { name: '时间' }).locator('input:enabled').first()).toBeFocused()
   await inspect(page, 'book-errors')
 })
 
