@@ -10,6 +10,8 @@ const zh = {
   kind: '内容',
   kinds: {
     'members.login_code': '登录验证码',
+    'visitors.sms': '来访通知（短信）',
+    'visitors.wechat': '来访通知（微信）',
   } as Record<string, string>,
   to: '收件人',
   attempts: '尝试次数',
@@ -43,6 +45,8 @@ const en: typeof zh = {
   kind: 'Content',
   kinds: {
     'members.login_code': 'Login code',
+    'visitors.sms': 'Visit notice (SMS)',
+    'visitors.wechat': 'Visit notice (WeChat)',
   },
   to: 'To',
   attempts: 'Attempts',
