@@ -32,7 +32,7 @@ const zh = {
   removeOf: (name: string) => `删除 ${name}`,
   reallyRemove: (name: string) => `确定删除 ${name} 吗？它的密钥会立即失效。`,
   devicesFile: '设备',
-  deviceKey: (name: string) => `${name} 的密钥`,
+  keyOf: (name: string) => `${name} 的密钥`,
 }
 
 const en: typeof zh = {
@@ -67,7 +67,7 @@ const en: typeof zh = {
   removeOf: (name) => `Delete ${name}`,
   reallyRemove: (name) => `Delete ${name}? Its key stops working at once.`,
   devicesFile: 'devices',
-  deviceKey: (name) => `Key of ${name}`,
+  keyOf: (name) => `Key of ${name}`,
 }
 
 export const text = defineText({ zh, en })
