@@ -95,6 +95,18 @@ test.describe('without a connection', () => {
     await expect(page.getByRole('heading', { name: '预约成功' })).toBeVisible()
   })
 
+  test('a page that was not loaded yet opens when it is back', async ({ page, context }) => {
+    await page.goto('/h5/')
+    await expect(page.getByRole('group', { name: '时间' })).toBeVisible()
+    await context.setOffline(true)
+    await page.getByRole('link', { name: '我的', exact: true }).click()
+    await expect(page.getByText('网络已断开')).toBeVisible()
+    await expect(page.getByRole('group', { name: '时间' })).toBeVisible()
+    await context.setOffline(false)
+    await expect(page).toHaveURL(/\/h5\/me$/)
+    await expect(page.getByRole('button', { name: '登录' })).toBeVisible()
+  })
+
   test('a list that could not be loaded comes by itself when it is back', async ({ page, context }) => {
     await page.goto('/h5/')
     await page.getByRole('link', { name: '我的预约' }).hover()

@@ -59,6 +59,7 @@ async function addPicture(page: Page): Promise<void> {
 /** Becomes another user of the marketplace, on a page of it. */
 async function become(page: Page, pair: Pair, path: string): Promise<void> {
   await page.goto('/h5/market/enter')
+  await expect(page.getByLabel('订单号')).toBeVisible()
   await page.evaluate(() => localStorage.removeItem('yuyue.market'))
   await page.goto(`/h5${path}`)
   await expect(page).toHaveURL(/\/h5\/market\/enter\?next=/)
