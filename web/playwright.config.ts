@@ -14,6 +14,8 @@ export default defineConfig({
   workers: 2,
   timeout: 45_000,
   expect: { timeout: 10_000 },
+  // What passes only then is reported as flaky.
+  retries: 2,
   reporter: 'list',
   use: {
     locale: 'zh-CN',

@@ -5,9 +5,11 @@ import vue from '@vitejs/plugin-vue'
 import components from 'unplugin-vue-components/vite'
 import { defineConfig } from 'vitest/config'
 
+import { applications } from './vite/applications'
 import { compress } from './vite/compress'
 import { ownIcons } from './vite/icons'
 
+const APPLICATIONS = ['console', 'h5', 'kiosk', 'gate']
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
 export default defineConfig({
@@ -23,6 +25,7 @@ export default defineConfig({
       resolvers: [VantResolver()],
     }),
     ownIcons(),
+    applications(APPLICATIONS),
     compress(),
   ],
   build: {
@@ -32,7 +35,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1_200,
     rollupOptions: {
-      input: ['index.html', ...['console', 'h5', 'kiosk', 'gate'].map((app) => `${app}/index.html`)],
+      input: ['index.html', ...APPLICATIONS.map((name) => `${name}/index.html`)],
     },
   },
   server: {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, VARY,
@@ -29,6 +29,9 @@ struct Built;
 /// Each has its pages below its own path; paths that are no files are the application's own.
 pub const APPS: [&str; 4] = ["console", "h5", "kiosk", "gate"];
 
+/// The zone that the pages name as they are built.
+const WRITTEN_ZONE: &str = "Asia/Shanghai";
+
 /// Shown where there are no pages.
 const NOT_BUILT: &str = "\
 预约服务正在运行，但此程序不含网页。安装 Node.js 18.19 或更新版本后运行 make web，再重新编译即可。接口文档：/docs
@@ -47,16 +50,16 @@ pub fn pages_of<Files: RustEmbed + 'static>() -> Router<App> {
     let mut router =
         Router::new().route("/", get(home::<Files>)).route("/assets/{file}", get(asset::<Files>));
     for app in APPS {
-        let page = move |base: BaseUrl, headers: HeaderMap| async move {
-            page::<Files>(&format!("{app}/index.html"), &base, &headers)
+        let page = move |state: State<App>, base: BaseUrl, headers: HeaderMap| async move {
+            page::<Files>(&format!("{app}/index.html"), &state, &base, &headers)
         };
         router = router
             .route(&format!("/{app}"), get(move || async move { Redirect::permanent(&format!("/{app}/")) }))
             .route(&format!("/{app}/"), get(page))
             .route(
                 &format!("/{app}/{{*path}}"),
-                get(move |Path(path): Path<String>, base, headers| async move {
-                    if looks_like_a_file(&path) { missing() } else { page(base, headers).await }
+                get(move |Path(path): Path<String>, state, base, headers| async move {
+                    if looks_like_a_file(&path) { missing() } else { page(state, base, headers).await }
                 }),
             );
     }
@@ -64,18 +67,30 @@ pub fn pages_of<Files: RustEmbed + 'static>() -> Router<App> {
 }
 
 /// Links to the applications, or how to build them.
-async fn home<Files: RustEmbed>(base: BaseUrl, headers: HeaderMap) -> Response {
+async fn home<Files: RustEmbed>(state: State<App>, base: BaseUrl, headers: HeaderMap) -> Response {
     if Files::get("index.html").is_some() {
-        return page::<Files>("index.html", &base, &headers);
+        return page::<Files>("index.html", &state, &base, &headers);
     }
     ([(CONTENT_TYPE, "text/plain; charset=utf-8")], NOT_BUILT).into_response()
 }
 
-/// A page: always asked for anew, because it names the assets of one build.
-fn page<Files: RustEmbed>(name: &str, base: &BaseUrl, headers: &HeaderMap) -> Response {
-    let Some(mut response) = file::<Files>(name, headers) else { return missing() };
+/// A page: always asked for anew, because it names the assets of one build. It tells the scripts in
+/// which zone the times are that they get and send.
+fn page<Files: RustEmbed>(name: &str, app: &App, base: &BaseUrl, headers: &HeaderMap) -> Response {
+    let Some(file) = Files::get(name) else { return missing() };
+    let zone = app.config.timezone.iana_name().unwrap_or(WRITTEN_ZONE);
+    let tag = format!("\"{}-{zone}\"", hash(&file));
+    let mut response = if has_already(headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Body::from(String::from_utf8_lossy(&file.data).replace(WRITTEN_ZONE, zone)).into_response()
+    };
     let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(name)));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        headers.insert(ETAG, tag);
+    }
     if let Ok(policy) = HeaderValue::try_from(content_policy(&base.0)) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
@@ -96,7 +111,7 @@ async fn asset<Files: RustEmbed>(Path(name): Path<String>, headers: HeaderMap) -
 /// The file as the caller takes it: compressed ahead where that made it smaller, or 304.
 fn file<Files: RustEmbed>(name: &str, headers: &HeaderMap) -> Option<Response> {
     let (file, encoding) = variant::<Files>(name, headers)?;
-    let tag = tag(&file);
+    let tag = format!("\"{}\"", hash(&file));
     let mut response = if has_already(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -136,8 +151,8 @@ fn takes(headers: &HeaderMap, encoding: &str) -> bool {
     })
 }
 
-fn tag(file: &EmbeddedFile) -> String {
-    format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]))
+fn hash(file: &EmbeddedFile) -> String {
+    hex::encode(&file.metadata.sha256_hash()[..16])
 }
 
 fn has_already(headers: &HeaderMap, tag: &str) -> bool {

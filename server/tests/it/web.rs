@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
+use jiff::tz::TimeZone;
 use rust_embed::RustEmbed;
 use tower::ServiceExt as _;
 
@@ -11,6 +12,7 @@ use crate::support::TestApp;
 
 both! {
     a_page_is_asked_for_anew_and_allows_no_inline_script,
+    a_page_names_the_zone_of_its_times,
     an_asset_is_kept_forever_in_the_form_the_caller_takes,
     what_is_no_page_is_not_answered_with_one,
     without_pages_the_server_says_how_to_build_them,
@@ -20,6 +22,9 @@ both! {
 #[derive(RustEmbed)]
 #[folder = "tests/fixtures/pages/"]
 struct Fixture;
+
+const CONSOLE: &str =
+    r#"<!doctype html><meta name="time-zone" content="Asia/Shanghai" /><title>console</title>"#;
 
 #[derive(RustEmbed)]
 #[folder = "tests/fixtures/none/"]
@@ -48,7 +53,7 @@ async fn a_page_is_asked_for_anew_and_allows_no_inline_script(app: TestApp) {
     let pages = pages::<Fixture>(&app);
     for path in ["/console/", "/console/appointments", "/console/visitors/12"] {
         let (status, headers, body) = get(&pages, path, &[]).await;
-        assert_eq!((status, body.trim()), (200, "<!doctype html><title>console</title>"), "{path}");
+        assert_eq!((status, body.trim()), (200, CONSOLE), "{path}");
         assert_eq!(headers["content-type"], "text/html; charset=utf-8");
         assert_eq!(headers["cache-control"], "no-cache");
         let policy = headers["content-security-policy"].to_str().unwrap();
@@ -66,6 +71,15 @@ async fn a_page_is_asked_for_anew_and_allows_no_inline_script(app: TestApp) {
     assert!(get(&pages, "/", &[]).await.2.contains("<title>home</title>"));
     let odd = get(&pages, "/console/", &[("host", "evil; script-src *")]).await.1;
     assert!(odd["content-security-policy"].to_str().unwrap().ends_with("connect-src 'self'"), "{odd:?}");
+}
+
+async fn a_page_names_the_zone_of_its_times(app: TestApp) {
+    let here = get(&pages::<Fixture>(&app), "/console/", &[]).await.1["etag"].clone();
+    let there = app.again(|config| config.timezone = TimeZone::get("America/New_York").unwrap()).await;
+    let known = [("if-none-match", here.to_str().unwrap())];
+    let (status, headers, body) = get(&pages::<Fixture>(&there), "/console/", &known).await;
+    assert_eq!((status, body.trim()), (200, CONSOLE.replace("Asia/Shanghai", "America/New_York").as_str()));
+    assert_ne!(headers["etag"], here);
 }
 
 async fn an_asset_is_kept_forever_in_the_form_the_caller_takes(app: TestApp) {

@@ -1,6 +1,7 @@
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 
 import type { Role } from '@/api/staff'
+import { arriveLater } from '@/shared/arrive'
 
 import { areas } from './areas'
 import { text } from './messages'
@@ -47,6 +48,7 @@ export const router = createRouter({
   ],
 })
 
+arriveLater(router)
 router.beforeEach(async (to) => {
   if (session.person.value === undefined) await recall()
   if (to.name === 'sign-in') return session.person.value === undefined ? true : { path: '/' }

@@ -7,6 +7,8 @@ import {
   type RouteRecordRaw,
 } from 'vue-router'
 
+import { arriveLater } from '@/shared/arrive'
+
 import { isEnforced, whenReady } from './access'
 import { marketRoutes } from './market/routes'
 import { isEntered } from './market/session'
@@ -59,6 +61,7 @@ function detour({ meta, fullPath }: RouteLocation): RouteLocationRaw | undefined
   return undefined
 }
 
+arriveLater(router)
 router.beforeEach(async (to) => {
   await whenReady()
   return detour(to) ?? true

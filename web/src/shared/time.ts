@@ -1,8 +1,8 @@
 /**
- * Days and times as the wire has them: `YYYY-MM-DD`, `HH:MM`, `YYYY-MM-DD HH:MM:SS` in the server's zone, and Unix
- * seconds. What time it is where the browser stands does not matter.
+ * Days and times as the wire has them: `YYYY-MM-DD`, `HH:MM`, `YYYY-MM-DD HH:MM:SS` in the server's zone, which it
+ * writes into each page, and Unix seconds. What time it is where the browser stands does not matter.
  */
-const ZONE = 'Asia/Shanghai'
+const ZONE = document.querySelector<HTMLMetaElement>('meta[name="time-zone"]')?.content ?? 'Asia/Shanghai'
 
 const parts = new Intl.DateTimeFormat('en-CA', {
   timeZone: ZONE,
@@ -20,6 +20,15 @@ export function wireTime(at: Date): string {
   const found = new Map(parts.formatToParts(at).map((part) => [part.type, part.value]))
   const get = (type: Intl.DateTimeFormatPartTypes) => found.get(type) ?? ''
   return `${get('year')}-${get('month')}-${get('day')} ${get('hour')}:${get('minute')}:${get('second')}`
+}
+
+/** The instant at which the server's clock shows `YYYY-MM-DD HH:MM:SS`. */
+export function instantOf(wire: string): Date {
+  const shown = Date.parse(`${wire.replace(' ', 'T')}Z`)
+  const offsetAt = (at: number) => Date.parse(`${wireTime(new Date(at)).replace(' ', 'T')}Z`) - at
+  // Near a change of the clocks the first offset is that of the other side.
+  const near = shown - offsetAt(shown)
+  return new Date(shown - offsetAt(near))
 }
 
 /** Now, as `YYYY-MM-DD HH:MM:SS`. */

@@ -1,7 +1,8 @@
 /** A day at a company: what a demo needs to be worth a picture. */
-import type { APIRequestContext } from '@playwright/test'
+import type { APIRequestContext, Browser } from '@playwright/test'
 
 import type { Demo } from '../browser/support/demo'
+import { appealed, draw, enter, paid, service } from '../browser/support/market'
 import { call } from '../browser/support/test'
 
 const PEOPLE = [
@@ -81,4 +82,21 @@ export async function fillVisits(request: APIRequestContext, demo: Demo): Promis
     }>
     await call(request, demo, 'POST', '/v1/visit/qrcode', { qrcode: signedIn.data.qrcode })
   }
+}
+
+/** What a consumer of the marketplace enters with. */
+export const CONSUMER = { i_code: 'spring-2', order_no: 7002 }
+
+/** Services to look at, an order that was paid, and an appeal to decide; the numbers of order and refund. */
+export async function fillMarket(
+  request: APIRequestContext,
+  demo: Demo,
+  browser: Browser,
+): Promise<{ order: number; refund: number }> {
+  const pairs = { publisher: { i_code: 'spring-1', order_no: 7001 }, consumer: CONSUMER }
+  const market = await enter(request, demo, await draw(browser), pairs)
+  await service(market, '深度保洁四小时')
+  await service(market, '空调清洗')
+  const refund = await appealed(market, '月嫂')
+  return { order: await paid(market, '上门做饭'), refund }
 }

@@ -4,20 +4,22 @@ import { fileURLToPath } from 'node:url'
 import type { BrowserContext, Page } from '@playwright/test'
 
 import { logIn } from '../browser/h5/support'
-import { scan } from '../browser/support/desk'
-import { call, expect, signInStaff, test } from '../browser/support/test'
-import { fillAppointments, fillVisits } from './filling'
+import { inMinutes, scan, test } from '../browser/support/desk'
+import { call, expect, signInStaff } from '../browser/support/test'
+import { CONSUMER, fillAppointments, fillMarket, fillVisits } from './filling'
 
 const FOLDER = fileURLToPath(new URL('../../../docs/tour/', import.meta.url))
 const MOST_BYTES = 200 * 1024
 const VISITOR = '13988880001'
 
 let waiting: number[] = []
+let market = { order: 0, refund: 0 }
 
-test.beforeAll(async ({ demo, playwright }) => {
+test.beforeAll(async ({ demo, playwright, browser }) => {
   const request = await playwright.request.newContext()
   waiting = await fillAppointments(request, demo)
   await fillVisits(request, demo)
+  market = await fillMarket(request, demo, browser)
   await request.dispose()
 })
 
@@ -72,8 +74,8 @@ test('the phone', async ({ page, demo }) => {
   await page.evaluate(() => scrollTo(0, 0))
   await take(page, 'h5-apply')
   // Under way already, so that the desk lets them in at any time of the day.
-  await page.getByLabel('来访时间').fill(shanghai(-10))
-  await page.getByLabel('离开时间').fill(shanghai(120))
+  await page.getByLabel('来访时间').fill(inMinutes(-10))
+  await page.getByLabel('离开时间').fill(inMinutes(120))
   await page.getByRole('button', { name: '添加随行人员' }).click()
   const companion = page.getByRole('group', { name: '随行人员 1' })
   await companion.getByLabel('姓名').fill('王某')
@@ -102,12 +104,6 @@ test('the phone', async ({ page, demo }) => {
   await expect(page.getByRole('img', { name: '二维码：张三的通行码' })).toBeVisible()
   await take(page, 'h5-pass')
 })
-
-/** Minutes from now, as a form has it. */
-function shanghai(minutes: number): string {
-  const at = new Date(Date.now() + minutes * 60_000)
-  return at.toLocaleString('sv-SE', { timeZone: 'Asia/Shanghai' }).slice(0, 16).replace(' ', 'T')
-}
 
 async function kioskAndGate(page: Page, url: string): Promise<void> {
   const [kiosk, kiosks] = await person(page, { width: 1080, height: 1920 }, 0.5)
@@ -144,6 +140,25 @@ test('a member', async ({ page }) => {
   await take(page, 'h5-me')
 })
 
+test('the marketplace on the phone', async ({ page }) => {
+  await page.setViewportSize(PHONE)
+  await page.goto('/h5/market')
+  await expect(page.getByRole('link', { name: '上门做饭' })).toBeVisible()
+  await page.waitForLoadState('networkidle')
+  await take(page, 'h5-market')
+  await page.goto(`/h5/market/orders/${market.order}`)
+  await page.getByLabel('验证码').fill(CONSUMER.i_code)
+  await page.getByLabel('订单号').fill(String(CONSUMER.order_no))
+  await page.getByRole('button', { name: '进入家政服务' }).click()
+  await expect(page.getByRole('button', { name: '申请退款' })).toBeVisible()
+  await page.waitForLoadState('networkidle')
+  await take(page, 'h5-market-order')
+  await page.goto(`/h5/market/refunds/${market.refund}`)
+  await expect(page.getByText('等待裁定', { exact: true })).toBeVisible()
+  await page.waitForLoadState('networkidle')
+  await take(page, 'h5-market-refund')
+})
+
 test('the console', async ({ page, demo }) => {
   await page.setViewportSize({ width: 1280, height: 800 })
   await signInStaff(page, demo)
@@ -151,12 +166,20 @@ test('the console', async ({ page, demo }) => {
     ['visits', 'console-visits'],
     ['on-site', 'console-on-site'],
     ['calendar', 'console-calendar'],
+    ['services', 'console-services'],
+    ['orders', 'console-orders'],
   ] as const) {
     await page.goto(`/console/${path}`)
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
     await page.waitForLoadState('networkidle')
     await take(page, name)
   }
+
+  await page.goto('/console/refunds')
+  await page.getByRole('row').filter({ hasText: '待裁决' }).getByRole('button').first().click()
+  await expect(page.getByRole('dialog').getByRole('img', { name: '图片 1' })).toBeVisible()
+  await expect(page.getByRole('dialog').getByText('支付').first()).toBeVisible()
+  await take(page, 'console-refund')
 
   await page.goto('/console/')
   await expect(page.getByText('实时连接正常')).toBeVisible()

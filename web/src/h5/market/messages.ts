@@ -3,7 +3,7 @@ import { defineText } from '@/shared/text'
 const zh = {
   title: '家政服务',
   enter: '进入家政服务',
-  enterNote: '下单和发布服务需要验证码和订单号，浏览不需要。',
+  enterNote: '查看详情、下单和发布服务需要验证码和订单号，浏览列表不需要。',
   demoNote: '演示可用：demo-1 / 1001 到 demo-5 / 1005。',
   code: '验证码',
   orderNo: '订单号',
@@ -187,7 +187,7 @@ const zh = {
 const en: typeof zh = {
   title: 'Services',
   enter: 'Enter the marketplace',
-  enterNote: 'Ordering and publishing take a code and an order number; looking around does not.',
+  enterNote: 'Details, orders and publishing take a code and an order number; the list does not.',
   demoNote: 'In this demo: demo-1 / 1001 to demo-5 / 1005.',
   code: 'Code',
   orderNo: 'Order number',

@@ -1,4 +1,5 @@
 /** Calendar files (RFC 5545). */
+import { instantOf } from '@/shared/time'
 
 export interface CalendarEvent {
   /** Tells the event from others for good; a file with the same replaces it. */
@@ -11,14 +12,12 @@ export interface CalendarEvent {
   note: string
 }
 
-/** The server's zone, which has no summer time. */
-const OFFSET = '+08:00'
 /** An hour before. */
 const REMINDER = '-PT1H'
 
 /** The file that adds `event` to a calendar; `now` is when it is made. */
 export function toCalendar(event: CalendarEvent, now: Date): string {
-  const start = new Date(`${event.start.replace(' ', 'T')}${OFFSET}`)
+  const start = instantOf(event.start)
   const lines = [
     'BEGIN:VCALENDAR',
     'VERSION:2.0',

@@ -1,12 +1,12 @@
 /** `datetime-local` inputs and times on the wire: the same clock, the server's. */
-import { wireTime } from '@/shared/time'
+import { instantOf, wireTime } from '@/shared/time'
 
 const HOUR = 3_600_000
 
 /** `hours` after the wire's `now`, at the full hour, as an input has it. */
 export function toInput(now: string, hours: number): string {
-  const at = new Date(`${now.replace(' ', 'T')}+08:00`)
-  const full = new Date(Math.floor(at.getTime() / HOUR) * HOUR + hours * HOUR)
+  const at = instantOf(`${now.slice(0, 13)}:00:00`)
+  const full = new Date(at.getTime() + hours * HOUR)
   return wireTime(full).slice(0, 16).replace(' ', 'T')
 }
 

@@ -1,9 +1,9 @@
 /** The marketplace's pages of the console: each with data, and what is done on it. */
-import type { APIRequestContext, Browser, Page } from '@playwright/test'
+import type { Page } from '@playwright/test'
 
 import type { Demo } from '../support/demo'
+import { appealed, draw, enter, type Market, rated, service } from '../support/market'
 import {
-  call,
   expect,
   expectAccessible,
   expectNoOverflow,
@@ -13,136 +13,16 @@ import {
   WIDTHS,
 } from '../support/test'
 
-type Headers = Record<string, string>
-
-/** Somebody who uses the marketplace, or staff. */
-class Caller {
-  constructor(
-    private readonly request: APIRequestContext,
-    private readonly demo: Demo,
-    private readonly headers: Headers,
-  ) {}
-
-  async post(path: string, body: unknown): Promise<Record<string, unknown>> {
-    return (await call(this.request, this.demo, 'POST', path, body, this.headers)) as Record<string, unknown>
-  }
-
-  /** The `data` of a homemaking endpoint. */
-  async does(path: string, body: unknown): Promise<Record<string, number>> {
-    return (await this.post(`/homemaking/v1/${path}`, body))['data'] as Record<string, number>
-  }
-}
-
-interface World {
-  staff: Caller
-  publisher: Caller
-  consumer: Caller
-  /** A picture that was uploaded. */
-  picture: { id: number; path: string }
-  day: string
-}
-
-/** A picture, taken of a page. */
-async function draw(browser: Browser): Promise<Buffer> {
-  const page = await browser.newPage({ viewport: { width: 320, height: 240 } })
-  await page.setContent(
-    '<body style="margin: 0; background: linear-gradient(160deg, #9ed2c6, #2f6f8f)"></body>',
-  )
-  const picture = await page.screenshot()
-  await page.close()
-  return picture
-}
-
-async function upload(request: APIRequestContext, demo: Demo, picture: Buffer): Promise<World['picture']> {
-  const file1 = { name: 'cover.png', mimeType: 'image/png', buffer: picture }
-  const answer = await request.post(`${demo.url}/homemaking/v1/file`, { multipart: { file1 } })
-  const uploaded = ((await answer.json()) as { data: World['picture'][] }).data[0]
-  if (uploaded === undefined) throw new Error(`no picture: ${answer.status()} ${await answer.text()}`)
-  return uploaded
-}
-
-async function enter(request: APIRequestContext, demo: Demo, picture: Buffer): Promise<World> {
-  const login = { username: 'admin', password: 'demo-admin' }
-  const { token } = (await call(request, demo, 'POST', '/admin/v1/session', login)) as { token: string }
-  const staff = new Caller(request, demo, { Authorization: `Bearer ${token}` })
-  const user = async (i_code: string, order_no: number) => {
-    await staff.post('/admin/v1/enrolments', { i_code, order_no })
-    const { token } = await new Caller(request, demo, {}).does('token', { i_code, order_no })
-    return new Caller(request, demo, { token: String(token) })
-  }
-  return {
-    staff,
-    publisher: await user('spring-1', 7001),
-    consumer: await user('spring-2', 7002),
-    picture: await upload(request, demo, picture),
-    day: new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10),
-  }
-}
-
-/** A service that waits for staff; gives its id. */
-async function service({ publisher, picture, day }: World, title: string): Promise<number> {
-  const created = await publisher.does('service', {
-    type: 1,
-    title,
-    category_id: 1,
-    cover_image_id: picture.id,
-    designated_place: 1,
-    description: `${title}，自带工具，两小时起。\n周末也可以上门。`,
-    begin_date: '2026-01-01',
-    end_date: day,
-    price: '128.50',
-  })
-  return created['service_id'] ?? 0
-}
-
-/** An order of such a service that has been paid. */
-async function paid(world: World, title: string): Promise<number> {
-  const id = await service(world, title)
-  await world.staff.post(`/admin/v1/services/${id}/review`, { decision: 'approve' })
-  await world.publisher.does(`service/${id}`, { action: 1 })
-  const address = {
-    userName: '张三',
-    telNumber: '13900000001',
-    provinceName: '广东省',
-    cityName: '广州市',
-    countyName: '海珠区',
-    detailInfo: '新港中路 397 号',
-  }
-  const { order_id: order = 0 } = await world.consumer.does('order', { service_id: id, address })
-  await world.publisher.does(`order/${order}`, { action: 1 })
-  await world.consumer.does(`order/${order}`, { action: 3 })
-  return order
-}
-
-/** A refund that was rejected and appealed against; gives its id. */
-async function appealed(world: World, title: string): Promise<number> {
-  const order = await paid(world, title)
-  const ask = { order_id: order, reason: '约好的时间没有人来', illustration: [world.picture.path] }
-  const asked = await world.consumer.does('refund', ask)
-  const id = asked['id'] ?? 0
-  await world.publisher.does(`refund/${id}`, { action: 2 })
-  await world.consumer.does(`refund/${id}/appeal`, { reason: '有聊天记录为证，请工作人员核实' })
-  return id
-}
-
-async function rated(world: World, title: string, content: string): Promise<void> {
-  const order = await paid(world, title)
-  await world.consumer.does(`order/${order}`, { action: 4 })
-  const rating = {
-    order_id: order,
-    score: 4,
-    content,
-    illustration: [world.picture.path, 'https://example.com/a.png'],
-  }
-  await world.consumer.does('rating', rating)
-}
-
 /** A demo with something in every queue. */
-const test = base.extend<object, { world: World }>({
+const test = base.extend<object, { world: Market }>({
   world: [
     async ({ demo, playwright, browser }, use) => {
       const request = await playwright.request.newContext()
-      const world = await enter(request, demo, await draw(browser))
+      const pairs = {
+        publisher: { i_code: 'spring-1', order_no: 7001 },
+        consumer: { i_code: 'spring-2', order_no: 7002 },
+      }
+      const world = await enter(request, demo, await draw(browser), pairs)
       await service(world, '深度保洁四小时（含厨房油烟机拆洗与玻璃清洁）')
       await service(world, '钟点工')
       await appealed(world, '月嫂')

@@ -51,7 +51,7 @@ test('what is wrong stands at its field, and the first is focused', async ({ pag
   await expect(page.getByRole('group', { name: '时间' })).toContainText('请选择时间')
   await expect(page.getByLabel('姓名')).toHaveAccessibleDescription('请填写')
   await expect(page.getByLabel('手机号')).toHaveAccessibleDescription('请填写 11 位手机号')
-  await expect(page.getByRole('group', { name: '时间' }).getByRole('radio').first()).toBeFocused()
+  await expect(page.getByRole('group', { name: '时间' }).locator('input:enabled').first()).toBeFocused()
   await inspect(page, 'book-errors')
 })
 
@@ -93,6 +93,18 @@ test.describe('without a connection', () => {
     await expect(page.getByLabel('姓名')).toHaveValue('王芳')
     await page.getByRole('button', { name: /^预约 / }).click()
     await expect(page.getByRole('heading', { name: '预约成功' })).toBeVisible()
+  })
+
+  test('a page that was not loaded yet opens when it is back', async ({ page, context }) => {
+    await page.goto('/h5/')
+    await expect(page.getByRole('group', { name: '时间' })).toBeVisible()
+    await context.setOffline(true)
+    await page.getByRole('link', { name: '我的', exact: true }).click()
+    await expect(page.getByText('网络已断开')).toBeVisible()
+    await expect(page.getByRole('group', { name: '时间' })).toBeVisible()
+    await context.setOffline(false)
+    await expect(page).toHaveURL(/\/h5\/me$/)
+    await expect(page.getByRole('button', { name: '登录' })).toBeVisible()
   })
 
   test('a list that could not be loaded comes by itself when it is back', async ({ page, context }) => {

@@ -1,33 +1,39 @@
-import type { APIRequestContext, Page } from '@playwright/test'
+import type { Page } from '@playwright/test'
 
-import type { Demo } from '../support/demo'
-import { call } from '../support/test'
+import {
+  administrator,
+  type Caller,
+  draw,
+  enter,
+  freshPair,
+  type Market,
+  ordered,
+  type Pair,
+  published,
+  rejected,
+} from '../support/market'
 import { agree, expect, inspect, test as base } from './support'
 
-/** A call as the demo's administrator. */
-type AsStaff = (path: string, data: object) => Promise<unknown>
+interface Fixtures {
+  /** The demo's administrator. */
+  staff: Caller
+  pairs: { publisher: Pair; consumer: Pair }
+  /** The users of these pairs, entered already. */
+  market: Market
+}
 
-const test = base.extend<{ staff: AsStaff }>({
-  staff: async ({ request, demo }, use) => {
-    const headers = { Authorization: `Bearer ${await administrator(request, demo)}` }
-    await use((path, data) => call(request, demo, 'POST', path, data, headers))
-  },
+const test = base.extend<Fixtures>({
+  staff: async ({ request, demo }, use) => use(await administrator(request, demo)),
+  // Playwright tells fixtures by their destructured first argument.
+  // eslint-disable-next-line no-empty-pattern
+  pairs: ({}, use) => use({ publisher: freshPair(), consumer: freshPair() }),
+  market: async ({ request, demo, browser, pairs }, use) =>
+    use(await enter(request, demo, await draw(browser), pairs)),
 })
 
-async function administrator(request: APIRequestContext, demo: Demo): Promise<string> {
-  const who = { username: 'admin', password: 'demo-admin' }
-  return ((await call(request, demo, 'POST', '/admin/v1/session', who)) as { token: string }).token
-}
-
-/** What users of this test enter with. */
-interface Pair {
-  i_code: string
-  order_no: number
-}
-
-async function newcomer(staff: AsStaff): Promise<Pair> {
-  const pair = { i_code: 'browser', order_no: Math.floor(Math.random() * 1e9) + 5_000 }
-  await staff('/admin/v1/enrolments', pair)
+async function newcomer(staff: Caller): Promise<Pair> {
+  const pair = freshPair()
+  await staff.post('/admin/v1/enrolments', pair)
   return pair
 }
 
@@ -53,6 +59,7 @@ async function addPicture(page: Page): Promise<void> {
 /** Becomes another user of the marketplace, on a page of it. */
 async function become(page: Page, pair: Pair, path: string): Promise<void> {
   await page.goto('/h5/market/enter')
+  await expect(page.getByLabel('订单号')).toBeVisible()
   await page.evaluate(() => localStorage.removeItem('yuyue.market'))
   await page.goto(`/h5${path}`)
   await expect(page).toHaveURL(/\/h5\/market\/enter\?next=/)
@@ -68,7 +75,7 @@ async function press(page: Page, button: string): Promise<void> {
 }
 
 /** Publishes a service: written, looked at by staff, put on the list. */
-async function publish(page: Page, publisher: Pair, title: string, staff: AsStaff): Promise<void> {
+async function publish(page: Page, publisher: Pair, title: string, staff: Caller): Promise<void> {
   await become(page, publisher, '/market/services/new')
   await page.getByLabel('标题').fill(title)
   await page.getByRole('radio', { name: '宠物' }).check()
@@ -81,7 +88,7 @@ async function publish(page: Page, publisher: Pair, title: string, staff: AsStaf
   await expect(mine).toContainText('待审核')
   await inspect(page, 'market-my-services')
   const link = await mine.getByRole('link', { name: title }).getAttribute('href')
-  await staff(`/admin/v1/services/${link?.split('/').at(-1)}/review`, { decision: 'approve' })
+  await staff.post(`/admin/v1/services/${link?.split('/').at(-1)}/review`, { decision: 'approve' })
   await page.reload()
   await mine.getByRole('button', { name: '发布', exact: true }).click()
   await agree(page)
@@ -94,6 +101,8 @@ async function order(page: Page, title: string): Promise<string> {
   await page.getByRole('button', { name: '搜索' }).click()
   await page.getByRole('link', { name: title }).click()
   await page.getByRole('button', { name: '立即预约' }).click()
+  await expect(page.getByRole('heading', { name: '服务地址' })).toBeVisible()
+  await inspect(page, 'market-place-order')
   await page.getByLabel('联系人').fill('张三')
   await page.getByLabel('联系电话').fill('020-81167888')
   await page.getByLabel('省份').fill('广东省')
@@ -216,4 +225,94 @@ test('what a publisher left out stands at its field; a name and picture are kept
   await inspect(page, 'market-profile')
   await page.getByRole('button', { name: '保存' }).click()
   await expect(page.getByRole('heading', { name: '阿三' })).toBeVisible()
+})
+
+test('an order without an address says so at each field; two presses order once; it is cancelled', async ({
+  page,
+  market,
+  pairs,
+}) => {
+  const id = await published(market, '上门做饭')
+  await become(page, pairs.consumer, `/market/services/${id}/order`)
+  await page.getByRole('button', { name: '提交预约' }).click()
+  for (const label of ['联系人', '省份', '城市', '详细地址']) {
+    await expect(page.getByLabel(label)).toHaveAccessibleDescription('请填写')
+  }
+  await expect(page.getByLabel('联系电话')).toHaveAccessibleDescription(/5 至 20 位电话号码/)
+  await expect(page.getByLabel('联系人')).toBeFocused()
+  await inspect(page, 'market-place-order-errors')
+  await page.getByLabel('联系人').fill('张三')
+  await page.getByLabel('联系电话').fill('13900000001')
+  await page.getByLabel('省份').fill('广东省')
+  await page.getByLabel('城市').fill('广州市')
+  await page.getByLabel('详细地址').fill('新港中路 397 号')
+  await page.getByRole('button', { name: '提交预约' }).dblclick()
+  await expect(page.getByText('消费者 · 提交预约')).toHaveCount(1)
+  await page.getByRole('button', { name: '取消预约' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: '取消', exact: true }).click()
+  await press(page, '取消预约')
+  await expect(page.getByText('已取消')).toBeVisible()
+  await expect(page.getByText('消费者 · 取消')).toBeVisible()
+  await expect(page.getByRole('button', { name: '取消预约' })).toHaveCount(0)
+  await page.goto('/h5/market/orders?role=2')
+  await expect(page.getByRole('listitem').filter({ hasText: '上门做饭' })).toHaveCount(1)
+})
+
+test('a publisher turns an order down', async ({ page, market, pairs }) => {
+  const order = await ordered(market, '搬家')
+  await become(page, pairs.publisher, `/market/orders/${order}`)
+  await press(page, '拒绝')
+  await expect(page.getByText('已拒绝')).toBeVisible()
+  await expect(page.getByRole('button', { name: '同意' })).toHaveCount(0)
+})
+
+test('a rejected refund is appealed against, and staff decide', async ({ page, market, pairs }) => {
+  const refund = await rejected(market, '月嫂')
+  await become(page, pairs.consumer, `/market/refunds/${refund}`)
+  await page.getByRole('button', { name: '申诉' }).click()
+  await expect(page.getByLabel('申诉理由')).toHaveAccessibleDescription('请填写')
+  await inspect(page, 'market-appeal')
+  await page.getByLabel('申诉理由').fill('有聊天记录为证，请工作人员核实')
+  await page.getByRole('button', { name: '申诉' }).dblclick()
+  await expect(page.getByText('等待裁定', { exact: true })).toBeVisible()
+  await expect(page.getByLabel('申诉理由')).toHaveCount(0)
+  await expect(page.getByText('消费者 · 申诉')).toHaveCount(1)
+  await inspect(page, 'market-appealed')
+  const decision = { decision: 'agree', reason: '证据充分' }
+  await market.staff.post(`/admin/v1/refunds/${refund}/decision`, decision)
+  await page.reload()
+  await expect(page.getByText('申诉成立', { exact: true })).toBeVisible()
+  await expect(page.getByText('证据充分').first()).toBeVisible()
+  await expect(async () => {
+    await page.reload()
+    await expect(page.getByText('已退款')).toBeVisible({ timeout: 1_000 })
+  }).toPass()
+})
+
+test('a service is paused, edited, looked at anew, and cancelled', async ({ page, market, pairs }) => {
+  const id = await published(market, '钟点工')
+  await become(page, pairs.publisher, '/market/mine/services')
+  const mine = page.getByRole('listitem').filter({ hasText: '钟点工' })
+  await press(page, '暂停发布')
+  await expect(mine).toContainText('待发布')
+  await mine.getByRole('button', { name: '编辑' }).click()
+  await expect(page.getByLabel('标题')).toHaveValue('钟点工')
+  await expect(page.getByLabel('价格')).toHaveValue('128.50')
+  await expect(page.getByRole('button', { name: '移除第 1 张图片' })).toBeVisible()
+  await inspect(page, 'market-edit')
+  await page.getByLabel('价格').fill('0')
+  await page.getByRole('button', { name: '提交审核' }).click()
+  await expect(page.getByLabel('价格')).toHaveAccessibleDescription(/应大于 0/)
+  await page.getByLabel('价格').fill('99')
+  await page.getByRole('button', { name: '提交审核' }).click()
+  await expect(mine).toContainText('¥99.00')
+  await expect(mine).toContainText('待审核')
+  const refusal = { decision: 'refuse', reason: '请写明工作时间' }
+  await market.staff.post(`/admin/v1/services/${id}/review`, refusal)
+  await page.reload()
+  await expect(mine).toContainText('审核意见：请写明工作时间')
+  await inspect(page, 'market-refused')
+  await press(page, '取消服务')
+  await expect(mine).toContainText('已取消')
+  await expect(mine.getByRole('button')).toHaveCount(0)
 })

@@ -1,7 +1,7 @@
 import type { APIRequestContext, Page } from '@playwright/test'
 
 import type { Demo } from '../support/demo'
-import { book, expect, freshPhone, scan, signIn, test } from '../support/desk'
+import { book, expect, freshPhone, inMinutes, scan, signIn, test } from '../support/desk'
 import { call, expectAccessible, expectNoOverflow, shoot } from '../support/test'
 
 // Many presses, on what may be a busy machine.
@@ -232,6 +232,14 @@ test.describe('on any screen', () => {
     await expect(page.getByLabel('手机号'), 'what was keyed in stays').toHaveValue('139')
     await scan(page, code)
     await expect(page.getByRole('heading', { name: '已签退，再见' })).toBeVisible()
+  })
+
+  test('the clock is the one that visits are made by', async ({ page }) => {
+    await page.goto('/kiosk/')
+    await expect(page.getByText(inMinutes(0).slice(0, 10))).toBeVisible()
+    await expect(async () => {
+      await expect(page.locator('.clock strong')).toHaveText(inMinutes(0).slice(11), { timeout: 500 })
+    }).toPass()
   })
 
   test('English by a switch, Chinese for the next visitor', async ({ page }) => {

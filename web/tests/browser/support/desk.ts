@@ -5,10 +5,17 @@ import { type Demo, startDemo } from './demo'
 import { call, test as base } from './test'
 
 /** A zone where it is about noon, so that "later today" exists whenever the tests run. */
-function noon(): string {
-  const offset = 12 - new Date().getUTCHours()
+const NOON = zoneOf(12 - new Date().getUTCHours())
+
+function zoneOf(offset: number): string {
   // POSIX counts these names westward.
   return offset === 0 ? 'Etc/GMT' : `Etc/GMT${offset > 0 ? '-' : '+'}${Math.abs(offset)}`
+}
+
+/** Minutes from now on the demo's clock, as a form has it. */
+export function inMinutes(minutes: number): string {
+  const at = new Date(Date.now() + minutes * 60_000)
+  return at.toLocaleString('sv-SE', { timeZone: NOON }).slice(0, 16).replace(' ', 'T')
 }
 
 export const test = base.extend<object, { demo: Demo }>({
@@ -16,7 +23,7 @@ export const test = base.extend<object, { demo: Demo }>({
     // Playwright tells fixtures by their destructured first argument.
     // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {
-      const demo = await startDemo({ YUYUE_TIMEZONE: noon() })
+      const demo = await startDemo({ YUYUE_TIMEZONE: NOON })
       await use(demo)
       await demo.stop()
     },

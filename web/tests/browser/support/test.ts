@@ -44,8 +44,19 @@ export function watch(page: Page, complaints: string[]): void {
 
 export const WIDTHS = [390, 768, 1440] as const
 
+/** Nothing fades or moves any more: colours have their contrast only at the end. */
+async function settle(page: Page): Promise<void> {
+  await expect(page.locator('[class*="-enter-active"], [class*="-leave-active"]')).toHaveCount(0)
+  await page.evaluate(() => {
+    const ending = (animation: Animation) => animation.effect?.getComputedTiming().endTime !== Infinity
+    const animations = document.getAnimations().filter(ending)
+    return Promise.allSettled(animations.map((animation) => animation.finished))
+  })
+}
+
 /** Nothing for axe to object to, under WCAG 2.1 A and AA. */
 export async function expectAccessible(page: Page): Promise<void> {
+  await settle(page)
   const found = await new AxeBuilder({ page })
     .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'])
     .analyze()

@@ -10,6 +10,8 @@ const zh = {
   kind: '内容',
   kinds: {
     'members.login_code': '登录验证码',
+    'visitors.sms': '来访通知（短信）',
+    'visitors.wechat': '来访通知（微信）',
   } as Record<string, string>,
   to: '收件人',
   attempts: '尝试次数',
@@ -30,7 +32,7 @@ const zh = {
   removeOf: (name: string) => `删除 ${name}`,
   reallyRemove: (name: string) => `确定删除 ${name} 吗？它的密钥会立即失效。`,
   devicesFile: '设备',
-  deviceKey: (name: string) => `${name} 的密钥`,
+  keyOf: (name: string) => `${name} 的密钥`,
 }
 
 const en: typeof zh = {
@@ -43,6 +45,8 @@ const en: typeof zh = {
   kind: 'Content',
   kinds: {
     'members.login_code': 'Login code',
+    'visitors.sms': 'Visit notice (SMS)',
+    'visitors.wechat': 'Visit notice (WeChat)',
   },
   to: 'To',
   attempts: 'Attempts',
@@ -63,7 +67,7 @@ const en: typeof zh = {
   removeOf: (name) => `Delete ${name}`,
   reallyRemove: (name) => `Delete ${name}? Its key stops working at once.`,
   devicesFile: 'devices',
-  deviceKey: (name) => `Key of ${name}`,
+  keyOf: (name) => `Key of ${name}`,
 }
 
 export const text = defineText({ zh, en })

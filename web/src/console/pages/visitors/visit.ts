@@ -3,6 +3,7 @@ import type { components } from '@/api/schema'
 import { showTime } from '@/shared/time'
 
 import { given } from '../../components/filter'
+import { text } from './messages'
 
 export type Visit = components['schemas']['Record']
 
@@ -20,6 +21,11 @@ export function stateOf(
   }
   if (showTime(visit.signin_time) !== '') return isPast ? 'over' : 'arrived'
   return isPast ? 'missed' : 'authorised'
+}
+
+/** Whom a visit is of; an erased one has no name any more. */
+export function nameOf(visit: Visit): string {
+  return visit.name === '' ? text.value.erased : visit.name
 }
 
 /** How a state is coloured. */

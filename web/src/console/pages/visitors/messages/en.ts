@@ -54,7 +54,7 @@ export const en: typeof zh = {
   application: 'The visitor',
   role: 'Role',
   roles: { visitor: 'Visitor', retinue: 'Companion' },
-  companions: (count) => (count === 0 ? '' : `and ${count} more`),
+  companions: (count) => `and ${count} more`,
   people: 'People and passes',
   noPass: 'The pass is made at sign-in',
   pass: (name) => `pass of ${name}`,

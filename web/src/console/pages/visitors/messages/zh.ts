@@ -52,7 +52,7 @@ export const zh = {
   application: '访客申请',
   role: '身份',
   roles: { visitor: '访客', retinue: '随行人员' },
-  companions: (count: number) => (count === 0 ? '' : `等 ${count + 1} 人`),
+  companions: (count: number) => `等 ${count + 1} 人`,
   people: '人员与通行码',
   noPass: '签到后生成通行码',
   pass: (name: string) => `${name} 的通行码`,
