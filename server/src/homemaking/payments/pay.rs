@@ -7,14 +7,14 @@ use super::settle::{self, Came};
 use super::store::{self, Kind, NewPayment, Payment};
 use super::{LEASE, LEAST_TIME_TO_PAY, TIME_TO_PAY, failed, jobs};
 use crate::adapters::payment::{Charge, ChargeState, Charged, PaymentError, PaymentGateway, Settlement};
+use crate::adapters::wechat::{MiniProgram, WechatError};
 use crate::app::App;
-use crate::clock::Millis;
+use crate::clock::{Millis, SECOND};
 use crate::error::Error;
 use crate::homemaking::rules::party;
 use crate::homemaking::states::{ORDER, OrderAction};
 use crate::homemaking::store::orders::{self as order_rows, Order};
 use crate::homemaking::{User, codes};
-use crate::visitors;
 
 /// How an order is being paid.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,9 +46,9 @@ pub async fn pay(app: &App, user: User, order_id: i64, wechat_code: Option<Strin
             "orders cannot be paid: no payment gateway is set up",
         ));
     };
-    let payer = match gateway.asks_the_payer() {
-        true => payer(app, user, wechat_code).await?,
-        false => String::new(),
+    let payer = match gateway.payers() {
+        Some(payers) => payer(app, payers, user, wechat_code).await?,
+        None => String::new(),
     };
     match begin(app, user, order_id, &payer).await? {
         Attempt::Charge(payment) => charge(app, gateway, payment).await,
@@ -88,9 +88,14 @@ fn may_pay(order: &Order, user: User) -> Result<(), Error> {
 }
 
 /// The openid that pays: the one a `wechat_code` proves, else the one that paid before.
-async fn payer(app: &App, user: User, wechat_code: Option<String>) -> Result<String, Error> {
+async fn payer(
+    app: &App,
+    payers: &MiniProgram,
+    user: User,
+    wechat_code: Option<String>,
+) -> Result<String, Error> {
     if let Some(code) = wechat_code {
-        let open_id = visitors::openid_of_code(app, &code).await?;
+        let open_id = payers.open_id(&code).await.map_err(not_proved)?;
         let (bound, at) = (open_id.clone(), app.clock.now().at);
         app.db.write("homemaking.payer", move |tx| store::bind_payer(tx, user.id, &bound, at)).await?;
         return Ok(open_id);
@@ -99,10 +104,26 @@ async fn payer(app: &App, user: User, wechat_code: Option<String>) -> Result<Str
     known.ok_or_else(|| {
         Error::invalid(
             "wechat_code",
-            "首次支付需要微信授权",
-            "the first payment needs WeChat's word for who pays",
+            "首次支付需要 wx.login 的登录凭证",
+            "the first payment needs a code of wx.login()",
         )
     })
+}
+
+/// WeChat does not say who pays.
+fn not_proved(error: WechatError) -> Error {
+    match error {
+        WechatError::GiveUp { reason } => {
+            tracing::info!(reason, "WeChat refused a payer's code");
+            let zh = "登录凭证无效或已使用，请重新调用 wx.login";
+            Error::invalid("wechat_code", zh, "WeChat does not accept this code; call wx.login() again")
+        }
+        WechatError::Retry { reason, after: Some(after) } => {
+            let seconds = u32::try_from(after / SECOND).unwrap_or(u32::MAX);
+            Error::unavailable(reason).with_retry_after(seconds)
+        }
+        other => Error::unavailable(other.reason().to_owned()),
+    }
 }
 
 /// Writes the attempt, or takes up the one that is there; and with a new one the job that will find

@@ -154,8 +154,8 @@ pub struct OrderActionRequest {
     /// Operation (订单操作类型): 1 agree (同意预约), 2 reject (拒绝预约), 3 pay (支付), 4 confirm (确认订单), 5 rate (评价: use
     /// `v1/rating`), 6 ask for a refund (退款: use `v1/refund`), 7 cancel (取消订单).
     action: IntIn<1, 7>,
-    /// Ours, to pay where the gateway is WeChat Pay: the code of web authorisation that proves whose openid pays
-    /// (支付者的微信授权码); without it the one that paid before.
+    /// Ours, to pay where the gateway is WeChat Pay: the code of `wx.login()` that proves whose openid pays
+    /// (支付者的登录凭证); without it the one that paid before.
     #[serde(default, deserialize_with = "optional")]
     wechat_code: Option<Line<512>>,
 }
@@ -196,10 +196,6 @@ pub async fn act(
         .write("homemaking.act_on_order", move |tx| {
             let order = rows::take(tx, id)?.ok_or_else(not_found)?;
             let by = party(user.id, order.publisher_id, order.consumer_id);
-            // No order is paid without money.
-            if action == OrderAction::Pay && by == By::Consumer {
-                return Err((&codes::ORDER_FAILED).into());
-            }
             orders::advance(tx, &order, (action, by), at, limits)?;
             // Rated where the rating is given.
             if action == OrderAction::Rate { Err(Error::from(&codes::USE_RATING)) } else { Ok(()) }

@@ -3,6 +3,7 @@
 mod crash;
 mod ledger;
 mod notifications;
+mod payers;
 mod paying;
 mod refunding;
 mod wechat;
