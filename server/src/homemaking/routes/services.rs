@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::homemaking::rules::{Period, party_to_service};
 use crate::homemaking::states::{By, SERVICE, ServiceAction, ServiceState, Term as _};
-use crate::homemaking::store::listing::{self, Filter, Sort};
+use crate::homemaking::store::listing::{self, Filter, Sort, late};
 use crate::homemaking::store::services::{self, Draft, Service};
 use crate::homemaking::view::{Form, ListedService, Paged, ServiceView, Success};
 use crate::homemaking::{Fen, User, category_of, codes, jobs, store};
@@ -81,9 +81,12 @@ pub async fn list(
         keyword: query.keyword.map(String::from),
         sort: query.sort.unwrap_or_default(),
     };
-    jobs::catch_up(&app, app.clock.now().at).await?;
-    let (total, found) =
-        app.db.read("homemaking.services", move |tx| listing::list(tx, &filter, page)).await?;
+    let at = app.clock.now().at;
+    let found = match jobs::keep_up(&app, at).await? {
+        true => app.db.read("homemaking.services", move |tx| listing::list(tx, &filter, page)).await,
+        false => app.db.read("homemaking.late_services", move |tx| late::list(tx, &filter, page, at)).await,
+    };
+    let (total, found) = found?;
     let form = Form::new(&app, &base);
     let data = found.into_iter().map(|service| ListedService::new(service, &form)).collect();
     Reply::ok(&Paged::new(page, total, data))
