@@ -184,7 +184,10 @@ impl From<CallError> for PaymentError {
 pub enum PaymentGateway {
     Simulated(SimulatedGateway),
     /// Charges are paid in the mini-program, which proves its user by a code.
-    WechatPay { pay: Box<WechatPay>, payers: MiniProgram },
+    WechatPay {
+        pay: Box<WechatPay>,
+        payers: MiniProgram,
+    },
 }
 
 impl PaymentGateway {

@@ -131,7 +131,11 @@ struct Refusal {
 
 /// A call of WeChat's API host. Refusals come with status 200 and `errcode`, which a success may carry
 /// as 0.
-async fn call<T: DeserializeOwned>(http: &Http, step: Step, request: RequestBuilder) -> Result<T, WechatError> {
+async fn call<T: DeserializeOwned>(
+    http: &Http,
+    step: Step,
+    request: RequestBuilder,
+) -> Result<T, WechatError> {
     let answer = http.run(request).await?;
     check_status(&answer)?;
     match answer.json::<Refusal>() {

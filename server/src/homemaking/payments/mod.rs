@@ -8,9 +8,11 @@
 //! arrives for an order that no longer wants it goes back by itself.
 
 pub mod jobs;
+pub mod outside;
 pub mod pay;
 pub mod routes;
 pub mod settle;
+pub mod staff;
 pub mod store;
 
 use serde_json::json;
@@ -26,7 +28,7 @@ use crate::demo::Demo;
 use crate::error::{Error, Text};
 use crate::homemaking::{Fen, codes};
 use crate::ids::Ids;
-use crate::staff;
+use crate::staff::record_change_by;
 
 use self::store::NewPayment;
 
@@ -75,7 +77,7 @@ pub fn withdraw(tx: &mut Tx<'_>, order_id: i64, at: Millis) -> Result<(), Error>
 fn alert(tx: &mut Tx<'_>, action: &str, target: &str, reason: &str, at: Millis) -> Result<(), Error> {
     tracing::error!(action, target, reason, "a payment needs a person");
     let (nothing, found) = (serde_json::Value::Null, json!({ "reason": reason }));
-    staff::record_change_by(tx, "payment gateway", action, target, &nothing, &found, at)
+    record_change_by(tx, "payment gateway", action, target, &nothing, &found, at)
 }
 
 /// 10017 in other words: the step failed because of the payment.
@@ -93,8 +95,7 @@ pub fn gateway(config: &Config, ids: &Ids, demo: Option<&Demo>) -> Result<Option
     let gateway = match settings.gateway {
         Gateway::None => return Ok(None),
         Gateway::Simulator => {
-            let demo =
-                demo.ok_or_else(|| named("gateway", "\"simulator\" is for the demo"))?;
+            let demo = demo.ok_or_else(|| named("gateway", "\"simulator\" is for the demo"))?;
             let mut account = demo.payment.account();
             account.notify_url = notify_url(config);
             let client = SimulatedGateway::new(http()?, account);
@@ -151,9 +152,8 @@ fn mini_program(config: &Config) -> Result<MiniProgramConfig, String> {
 fn wechat_notify_url(config: &Config) -> Result<String, String> {
     let url = given("notify_url", &notify_url(config))?;
     let is_taken = url.len() <= 255
-        && url::Url::parse(&url).is_ok_and(|url| {
-            url.scheme() == "https" && url.query().is_none() && url.fragment().is_none()
-        });
+        && url::Url::parse(&url)
+            .is_ok_and(|url| url.scheme() == "https" && url.query().is_none() && url.fragment().is_none());
     match is_taken {
         true => Ok(url),
         false => Err(named(

@@ -136,9 +136,7 @@ async fn begin(app: &App, user: User, order_id: i64, payer: &str) -> Result<Atte
             let order = order_rows::take(tx, order_id)?.ok_or(&codes::NOT_FOUND)?;
             may_pay(&order, user)?;
             if let Some(open) = store::open_charge(tx, order_id)? {
-                if !store::occupy(tx, open.id, at + LEASE, at)? {
-                    return Err(in_progress());
-                }
+                let open = store::occupy(tx, open.id, at + LEASE, at)?.ok_or_else(in_progress)?;
                 let fits = open.payer == payer && open.expires_at > at;
                 return Ok(if fits { Attempt::Charge(open) } else { Attempt::Replace(open) });
             }
@@ -190,14 +188,14 @@ async fn charge(app: &App, gateway: &PaymentGateway, payment: Payment) -> Result
     match gateway.charge(&charge, app.clock.now().at).await {
         Ok(Charged::Settled(settlement)) => settled(app, &payment, settlement).await,
         Ok(Charged::Awaiting(parameters)) => {
-            release(app, payment.id, String::new()).await?;
+            release(app, &payment, "").await?;
             Ok(Paid::Awaiting(parameters))
         }
         Err(PaymentError::Refused { reason }) => refused(app, gateway, &payment, reason).await,
         Err(PaymentError::Unclear { reason }) => ask(app, gateway, &payment, reason).await,
         Err(PaymentError::Unavailable { reason, .. }) => {
             tracing::warn!(payment = payment.id, reason, "the payment gateway cannot be used");
-            release(app, payment.id, reason).await?;
+            release(app, &payment, &reason).await?;
             Err(failed(
                 "订单状态更新失败：支付渠道暂不可用，请稍后再试",
                 "the payment gateway is out of reach",
@@ -217,7 +215,10 @@ fn told(came: Came) -> Result<Paid, Error> {
             "订单状态更新失败：订单已取消，款项将原路退回",
             "the order was cancelled meanwhile; the money goes back",
         )),
-        Came::Mismatch => Err(not_known_yet()),
+        Came::Mismatch => Err(failed(
+            "订单状态更新失败：到账金额不符，款项将原路退回",
+            "another amount arrived than was asked for; it goes back",
+        )),
     }
 }
 
@@ -229,7 +230,7 @@ async fn ask(app: &App, gateway: &PaymentGateway, payment: &Payment, reason: Str
     {
         return settled(app, payment, settlement).await;
     }
-    release(app, payment.id, reason).await?;
+    release(app, payment, &reason).await?;
     Err(not_known_yet())
 }
 
@@ -259,17 +260,19 @@ async fn close(app: &App, gateway: &PaymentGateway, payment: &Payment) -> Result
         Ok(false) => match gateway.charge_state(&payment.out_no, at).await {
             Ok(ChargeState::Settled(settlement)) => settle::charged(app, id, settlement).await.map(Some),
             _ => {
-                release(app, id, "paid, as the gateway says, but not how".into()).await?;
+                release(app, payment, "paid, as the gateway says, but not how").await?;
                 Err(not_known_yet())
             }
         },
         Err(error) => {
-            release(app, id, error.reason().to_owned()).await?;
+            release(app, payment, error.reason()).await?;
             Err(not_known_yet())
         }
     }
 }
 
-async fn release(app: &App, id: i64, error: String) -> Result<(), Error> {
-    app.db.write("homemaking.release_payment", move |tx| store::release(tx, id, &error)).await
+/// The talk is over, its outcome still open.
+pub(super) async fn release(app: &App, payment: &Payment, error: &str) -> Result<(), Error> {
+    let (payment, error) = (payment.clone(), error.to_owned());
+    app.db.write("homemaking.release_payment", move |tx| store::release(tx, &payment, &error)).await
 }

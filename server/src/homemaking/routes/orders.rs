@@ -210,7 +210,7 @@ pub struct EventView {
     /// Grows with time (编号).
     id: i64,
     /// What was done (操作): `order`, `agree`, `reject`, `pay`, `confirm`, `rate`, `cancel`, `time_out`, `pay_back`, and
-    /// of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `confirm`, `appeal`, `uphold`, `dismiss`.
+    /// of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `settle`, `confirm`, `appeal`, `uphold`, `dismiss`.
     action: String,
     /// Who did it (操作人): `publisher`, `consumer`, `staff` or `system`.
     by: String,

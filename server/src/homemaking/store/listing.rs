@@ -286,12 +286,7 @@ fn total_with(tx: &mut Tx<'_>, facet: i64, part: &Part) -> Result<i64> {
     Ok(tx.query_one(count, &part.filter(facet), |row| row.get("total"))?)
 }
 
-fn with_part(
-    tx: &mut Tx<'_>,
-    part: &Part,
-    (facet, sort): (i64, Sort),
-    page: Page,
-) -> Result<Vec<Service>> {
+fn with_part(tx: &mut Tx<'_>, part: &Part, (facet, sort): (i64, Sort), page: Page) -> Result<Vec<Service>> {
     // CROSS JOIN: found by the part first, for walking a whole list in its order until ten titles have a
     // rare part would take longer the more there are.
     macro_rules! matching {

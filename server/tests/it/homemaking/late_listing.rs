@@ -13,7 +13,7 @@ impl TestApp {
     /// Many services like `id`, of all types and categories, listed from `begin` to `end`.
     async fn multiply(&self, id: i64, (begin, end): (i64, i64), price: i64) {
         let at = |day: i64| {
-            jiff::civil::date(2021, 9, 30)
+            date(2021, 9, 30)
                 .saturating_add(jiff::ToSpan::days(day))
                 .to_zoned(self.clock.zone().clone())
                 .unwrap()
@@ -39,7 +39,9 @@ impl TestApp {
     async fn lists(&self) -> Vec<Value> {
         let mut answers = Vec::new();
         for filter in ["", "&type=1", "&category_id=3", "&type=2&category_id=5"] {
-            for keyword in ["", "&keyword=%E5%AF%84", "&keyword=a", "&keyword=%E5%AF%84%E5%85%BBAb", "&keyword=x"] {
+            for keyword in
+                ["", "&keyword=%E5%AF%84", "&keyword=a", "&keyword=%E5%AF%84%E5%85%BBAb", "&keyword=x"]
+            {
                 for sort in ["newest", "score", "sales_volume", "price", "price_desc"] {
                     for page in [1, 2, 40] {
                         let query = format!("page={page}&count=7&sort={sort}{filter}{keyword}");
@@ -68,7 +70,7 @@ async fn a_list_is_right_however_much_waits(app: TestApp) {
     app.multiply(coming, (2, 5), 5_050).await;
     app.drain_outbox().await;
     assert_eq!(app.home_get("service/list?page=1&count=1").await.ok()["total"], MANY + 4);
-    app.at(date(2021, 10, 1).at(23, 59, 59, 999));
+    app.at(date(2021, 10, 1).at(23, 59, 59, 999_000_000));
     assert_eq!(app.waiting().await, 0);
     app.clock.advance(1);
     assert_eq!(app.waiting().await, 2 * MANY);

@@ -6,11 +6,11 @@ use std::cmp::Reverse;
 
 use yuyue_db::{Row, Tx, params, sql};
 
+use super::super::services::{self, Service};
 use super::{Filter, Result, Sort, TYPES, rarest_part, sorted, total, total_with};
 use crate::clock::Millis;
 use crate::homemaking::rules::{self, Period};
 use crate::homemaking::states::{ServiceState, Term as _};
-use crate::homemaking::store::services::{self, Service};
 use crate::http::page::Page;
 use crate::text;
 
@@ -115,12 +115,7 @@ fn coming(tx: &mut Tx<'_>, filter: &Filter, at: Millis) -> Result<Vec<Entry>> {
 }
 
 /// Those that stand ready and do not wait: `size` of them, from the one after `first`.
-fn staying(
-    tx: &mut Tx<'_>,
-    filter: &Filter,
-    (size, first): (i64, i64),
-    at: Millis,
-) -> Result<Vec<Entry>> {
+fn staying(tx: &mut Tx<'_>, filter: &Filter, (size, first): (i64, i64), at: Millis) -> Result<Vec<Entry>> {
     macro_rules! whole {
         ($order:literal) => {
             concat!(

@@ -6,6 +6,7 @@ mod notifications;
 mod payers;
 mod paying;
 mod refunding;
+mod settling;
 mod wechat;
 
 use axum::http::Method;

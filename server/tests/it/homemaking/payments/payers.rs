@@ -112,8 +112,14 @@ async fn the_start_names_a_setting_that_is_missing_or_wrong(app: TestApp) {
         (|payment| payment.app_secret.clear(), "homemaking.payment.app_secret: is needed"),
         (|payment| payment.mch_id.clear(), "homemaking.payment.mch_id: is needed"),
         (|payment| payment.notify_url.clear(), "homemaking.payment.notify_url: is needed"),
-        (|payment| payment.notify_url = "http://example.com/pay".into(), "homemaking.payment.notify_url: WeChat"),
-        (|payment| payment.notify_url = "https://example.com/?a=1".into(), "homemaking.payment.notify_url: WeChat"),
+        (
+            |payment| payment.notify_url = "http://example.com/pay".into(),
+            "homemaking.payment.notify_url: WeChat",
+        ),
+        (
+            |payment| payment.notify_url = "https://example.com/?a=1".into(),
+            "homemaking.payment.notify_url: WeChat",
+        ),
         (|payment| payment.platform_key = "none".into(), "homemaking.payment.platform_key: "),
     ];
     let phone = Phone::open(&app).await;
