@@ -9,6 +9,7 @@ use super::samples::{NICKNAMES, ORDERS, SERVICES, Sample, SampleOrder, Until, pi
 use crate::app::App;
 use crate::clock::Now;
 use crate::error::Error;
+use crate::homemaking::orders::Wish;
 use crate::homemaking::payments::pay::pay;
 use crate::homemaking::ratings::{self, Given};
 use crate::homemaking::refunds::{self, Ask};
@@ -134,8 +135,9 @@ fn place_orders(
     });
     let address = address.to_string();
     for SampleOrder { service, consumer, until } in ORDERS {
-        let whose = (users[consumer - 1], services[service - 1]);
-        let id = orders::place(tx, whose, Some(&address), form, (now, limits))?;
+        let (consumer_id, service_id) = (users[consumer - 1], services[service - 1]);
+        let wish = Wish { consumer_id, service_id, address: Some(&address) };
+        let id = orders::place(tx, wish, form, (now, limits))?;
         match until {
             Until::Placed => {}
             Until::Rejected => step(tx, id, (OrderAction::Reject, By::Publisher), (now, limits))?,

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Outcome, Paging, RoleNumber, role};
 use crate::app::App;
 use crate::error::Error;
+use crate::homemaking::orders::Wish;
 use crate::homemaking::payments::pay::{Paid, pay};
 use crate::homemaking::rules::party;
 use crate::homemaking::states::{By, OrderAction, OrderState, Term as _};
@@ -52,7 +53,8 @@ pub async fn create(State(app): State<App>, user: User, input: Input<OrderReques
     let (limits, form) = (orders::limits(&app.config), Form::new(&app, ""));
     let (once, now) = ((input.once, user.name(), &now), now.clone());
     idempotency::write(&app, "homemaking.order", once, StatusCode::CREATED, move |tx| {
-        let order_id = orders::place(tx, (user.id, service_id.0), address.as_ref(), &form, (&now, limits))?;
+        let wish = Wish { consumer_id: user.id, service_id: service_id.0, address: address.as_deref() };
+        let order_id = orders::place(tx, wish, &form, (&now, limits))?;
         Ok(Ordered { order_id })
     })
     .await
