@@ -8,6 +8,7 @@ mod paying;
 mod refunding;
 mod settling;
 mod wechat;
+mod wechat_faults;
 
 use axum::http::Method;
 use serde_json::{Value, json};
