@@ -245,6 +245,7 @@ CREATE TABLE payment (
     busy_until INTEGER NOT NULL,
     -- The gateway takes no money for it from then on.
     expires_at INTEGER NOT NULL,
+    -- NULL before the money has moved; "" for what staff have paid back outside of the gateway.
     gateway_id TEXT,
     last_error TEXT NOT NULL,
     created_at INTEGER NOT NULL,
@@ -278,13 +279,13 @@ CREATE TABLE home_payer (
 -- Double entry, only ever added to. A row is both sides of it: the amount goes from one account to another.
 CREATE TABLE ledger_entry (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    -- charge, refund or confirm.
+    -- charge, refund, refund_outside (by staff, not through the gateway) or confirm.
     kind       TEXT NOT NULL,
     order_id   INTEGER NOT NULL REFERENCES service_order (id),
     -- NULL where nothing moves at the gateway.
     payment_id INTEGER REFERENCES payment (id),
     refund_id  INTEGER REFERENCES refund (id),
-    -- The account that the amount goes to, and the one it comes from: gateway, held or publisher.
+    -- The account that the amount goes to, and the one it comes from: gateway, held, publisher or outside.
     debit      TEXT NOT NULL,
     credit     TEXT NOT NULL,
     amount_fen INTEGER NOT NULL CHECK (amount_fen > 0),

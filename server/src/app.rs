@@ -16,6 +16,7 @@ use crate::adapters::storage::{Bucket, Storage};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::demo::Demo;
+use crate::homemaking::upload_memory::UploadMemory;
 use crate::ids::Ids;
 use crate::live::Live;
 use crate::secrets::Secrets;
@@ -43,8 +44,7 @@ pub struct Parts {
     /// `None` without an SMS account.
     pub sms: Option<SmsClient>,
     pub storage: Storage,
-    /// In bytes: what the files being uploaded may take of this node's memory, together.
-    pub upload_memory: Arc<Semaphore>,
+    pub upload_memory: UploadMemory,
     /// `None` without an IM application.
     pub im: Option<UserSigner>,
     pub live: Live,
@@ -72,8 +72,6 @@ impl Deref for App {
 
 /// The most passwords that are hashed at once.
 const MOST_HASHING: usize = 8;
-/// Fifty of the largest files at once.
-const UPLOAD_MEMORY: usize = 256 << 20;
 
 /// What differs between `serve`, `serve --demo` and a test.
 pub struct Setup {
@@ -107,7 +105,7 @@ impl App {
             secrets,
             sms,
             storage,
-            upload_memory: Arc::new(Semaphore::new(UPLOAD_MEMORY)),
+            upload_memory: UploadMemory::default(),
             im,
             live: Live::default(),
             stopping: tokio::sync::watch::Sender::new(false),

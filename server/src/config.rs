@@ -186,6 +186,8 @@ pub struct Payment {
     #[serde(deserialize_with = "text")]
     pub app_id: String,
     #[serde(deserialize_with = "text")]
+    pub app_secret: String,
+    #[serde(deserialize_with = "text")]
     pub mch_id: String,
     #[serde(deserialize_with = "text")]
     pub serial: String,

@@ -1,6 +1,7 @@
 //! The demo: simulators of the outside world in this process, data to try, and `/demo` endpoints.
 
 mod market;
+mod samples;
 
 use std::sync::Arc;
 

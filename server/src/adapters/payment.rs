@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::http::CallError;
+use super::wechat::MiniProgram;
 use super::wechat_pay::WechatPay;
 use crate::clock::{MINUTE, Millis};
 
@@ -182,14 +183,21 @@ impl From<CallError> for PaymentError {
 #[derive(Clone, Debug)]
 pub enum PaymentGateway {
     Simulated(SimulatedGateway),
-    WechatPay(Box<WechatPay>),
+    /// Charges are paid in the mini-program, which proves its user by a code.
+    WechatPay {
+        pay: Box<WechatPay>,
+        payers: MiniProgram,
+    },
 }
 
 impl PaymentGateway {
-    /// Whether a charge needs the payer's openid.
+    /// Who tells the payer's openid, if a charge needs it.
     #[must_use]
-    pub fn asks_the_payer(&self) -> bool {
-        matches!(self, Self::WechatPay(_))
+    pub fn payers(&self) -> Option<&MiniProgram> {
+        match self {
+            Self::Simulated(_) => None,
+            Self::WechatPay { payers, .. } => Some(payers),
+        }
     }
 
     /// Charges, or lets the payer pay, at most once for the charge's id.
@@ -199,7 +207,7 @@ impl PaymentGateway {
     pub async fn charge(&self, charge: &Charge, now: Millis) -> Result<Charged, PaymentError> {
         match self {
             Self::Simulated(gateway) => gateway.charge(charge, now).await.map(Charged::Settled),
-            Self::WechatPay(gateway) => gateway.order(charge, now).await.map(Charged::Awaiting),
+            Self::WechatPay { pay, .. } => pay.order(charge, now).await.map(Charged::Awaiting),
         }
     }
 
@@ -210,7 +218,7 @@ impl PaymentGateway {
     pub async fn charge_state(&self, id: &str, now: Millis) -> Result<ChargeState, PaymentError> {
         match self {
             Self::Simulated(gateway) => gateway.charge_state(id, now).await,
-            Self::WechatPay(gateway) => gateway.order_state(id, now).await,
+            Self::WechatPay { pay, .. } => pay.order_state(id, now).await,
         }
     }
 
@@ -221,7 +229,7 @@ impl PaymentGateway {
     pub async fn close(&self, id: &str, now: Millis) -> Result<bool, PaymentError> {
         match self {
             Self::Simulated(gateway) => gateway.close(id, now).await,
-            Self::WechatPay(gateway) => gateway.close(id, now).await,
+            Self::WechatPay { pay, .. } => pay.close(id, now).await,
         }
     }
 
@@ -232,7 +240,7 @@ impl PaymentGateway {
     pub async fn refund(&self, refund: &Refund, now: Millis) -> Result<RefundState, PaymentError> {
         match self {
             Self::Simulated(gateway) => gateway.refund(refund, now).await,
-            Self::WechatPay(gateway) => gateway.refund(refund, now).await,
+            Self::WechatPay { pay, .. } => pay.refund(refund, now).await,
         }
     }
 
@@ -243,7 +251,7 @@ impl PaymentGateway {
     pub async fn refund_state(&self, id: &str, now: Millis) -> Result<RefundState, PaymentError> {
         match self {
             Self::Simulated(gateway) => gateway.refund_state(id, now).await,
-            Self::WechatPay(gateway) => gateway.refund_state(id, now).await,
+            Self::WechatPay { pay, .. } => pay.refund_state(id, now).await,
         }
     }
 
@@ -259,7 +267,7 @@ impl PaymentGateway {
     ) -> Result<Option<Notification>, Forged> {
         match self {
             Self::Simulated(gateway) => gateway.read_notification(headers, body, now).map(Some),
-            Self::WechatPay(gateway) => gateway.read_notification(headers, body, now),
+            Self::WechatPay { pay, .. } => pay.read_notification(headers, body, now),
         }
     }
 }

@@ -1,16 +1,23 @@
-//! WeChat, in three parts: the cloud service that keeps bindings and sends messages by phone, the
-//! official account that sends template messages by openid, and web authorisation.
+//! WeChat, in four parts: the cloud service that keeps bindings and sends messages by phone, the
+//! official account that sends template messages by openid, web authorisation, and the login of a
+//! mini-program.
 
 mod cloud;
+mod mini_program;
 mod official;
 mod web;
 
 use std::fmt;
 
-use super::http::{Answer, CallError};
+use reqwest::RequestBuilder;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::http::{Answer, CallError, Http};
 use crate::clock::{HOUR, MINUTE, Millis};
 
 pub use self::cloud::{CloudBinding, CloudMessage, WechatCloud};
+pub use self::mini_program::{MiniProgram, MiniProgramConfig};
 pub use self::official::{AccessToken, OfficialAccount, OfficialConfig, TemplateMessage};
 pub use self::web::{Profile, Scope, WebUser};
 
@@ -80,7 +87,7 @@ enum Step {
     Token,
     /// A call with that token.
     Api,
-    /// Web authorisation, with the user's code or the user's own token.
+    /// Finding out who a user is, by the user's code or the user's own token.
     Web,
 }
 
@@ -112,6 +119,28 @@ fn check_status(answer: &Answer) -> Result<(), WechatError> {
         200 => Ok(()),
         408 | 429 | 500.. => Err(WechatError::retry(reason())),
         _ => Err(WechatError::configuration(reason())),
+    }
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    errcode: i64,
+    #[serde(default)]
+    errmsg: String,
+}
+
+/// A call of WeChat's API host. Refusals come with status 200 and `errcode`, which a success may carry
+/// as 0.
+async fn call<T: DeserializeOwned>(
+    http: &Http,
+    step: Step,
+    request: RequestBuilder,
+) -> Result<T, WechatError> {
+    let answer = http.run(request).await?;
+    check_status(&answer)?;
+    match answer.json::<Refusal>() {
+        Ok(said) if said.errcode != 0 => Err(fault(step, said.errcode, &said.errmsg)),
+        _ => Ok(answer.json()?),
     }
 }
 

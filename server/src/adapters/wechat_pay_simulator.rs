@@ -148,6 +148,15 @@ impl WechatPaySimulator {
         Ok(())
     }
 
+    /// Makes an order come to another amount than was asked for.
+    pub fn set_total(&self, out_trade_no: &str, total: i64) {
+        let orders = &mut self.shared.lock().books.orders;
+        orders
+            .iter_mut()
+            .filter(|order| order.out_trade_no == out_trade_no)
+            .for_each(|order| order.total = total);
+    }
+
     /// Brings the refunds that are under way to their end.
     pub fn finish_refunds(&self) {
         let reports = self.shared.lock().books.finish_refunds(&self.shared.merchant);

@@ -83,20 +83,35 @@ async fn order_due(app: &App, job: &Job) -> Result<Done, Failed> {
     }
 }
 
+/// Batches that one run of the timer does; more than a minute's work would outlast its lease.
+const BATCHES: usize = 100;
+
+/// Brings the public list up to date: what was published, changed or begun stands on it, and what was
+/// taken off or is over does not. Wakes when the next service begins or ends.
 async fn list(app: &App) -> Result<Done, Failed> {
     let at = app.clock.now().at;
-    catch_up(app, at).await?;
-    Ok(Done::Again(at + MINUTE))
+    for _ in 0..BATCHES {
+        if app.db.point("homemaking.waiting", move |tx| store::listing::waiting(tx, at)).await? == 0 {
+            let next = app.db.point("homemaking.next_turn", store::listing::next_turn).await?;
+            return Ok(Done::Again(next.unwrap_or(Millis::MAX).min(at + MINUTE)));
+        }
+        app.db.write("homemaking.list", move |tx| store::listing::catch_up(tx, at)).await?;
+    }
+    Ok(Done::Again(at))
 }
 
-/// Brings the public list up to `at`: what was published, changed or begun stands on it, and what was
-/// taken off or is over does not.
+/// A request's share of keeping the public list: it does what is little. False when the list is not up
+/// to `at`, because more waits than a request should wait for.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn catch_up(app: &App, at: Millis) -> Result<(), Error> {
-    while app.db.point("homemaking.is_behind", move |tx| store::listing::is_behind(tx, at)).await? {
+pub async fn keep_up(app: &App, at: Millis) -> Result<bool, Error> {
+    let waiting = app.db.point("homemaking.waiting", move |tx| store::listing::waiting(tx, at)).await?;
+    if waiting > store::listing::BATCH {
+        return Ok(false);
+    }
+    if waiting > 0 {
         app.db.write("homemaking.list", move |tx| store::listing::catch_up(tx, at)).await?;
     }
-    Ok(())
+    Ok(true)
 }

@@ -20,17 +20,26 @@ pub fn limits(config: &Config) -> Limits {
     Limits { order_timeout: settings.order_timeout, confirm_after: settings.confirm_after }
 }
 
-/// Orders a service as it stands now; gives the order's id. `address` is JSON.
+/// Who wants to order what.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    pub consumer_id: i64,
+    pub service_id: i64,
+    /// JSON.
+    pub address: Option<&'a str>,
+}
+
+/// Orders a service as it stands now; gives the order's id.
 ///
 /// # Errors
 /// Why the service cannot be ordered by this user.
 pub fn place(
     tx: &mut Tx<'_>,
-    (consumer_id, service_id): (i64, i64),
-    address: Option<&String>,
+    wish: Wish<'_>,
     form: &Form,
     (now, limits): (&Now, Limits),
 ) -> Result<i64, Error> {
+    let Wish { consumer_id, service_id, address } = wish;
     let id = loop {
         let service = services::find(tx, service_id)?.ok_or(&codes::NOT_FOUND)?;
         rules::check_order(&service.orderable(), consumer_id, address.is_some(), now.at)?;
@@ -45,7 +54,7 @@ pub fn place(
             consumer_id,
             price,
             service_snap,
-            address_snap: address.cloned(),
+            address_snap: address.map(str::to_owned),
             service_ends_at,
             due_at: rules::due_at(OrderState::Unapproved, service_ends_at, now.at, limits),
         };

@@ -142,13 +142,20 @@ pub fn decide(tx: &mut Tx<'_>, id: i64, decision: &Decision) -> Result<(RefundSt
     Ok((refund.status, to))
 }
 
-/// The money of an agreed refund has arrived: the refund goes on, and its order, which was taken, ends.
+/// The money of an agreed refund is back: the refund goes on by `step`, and its order, which was taken,
+/// ends.
 ///
 /// # Errors
 /// The code of the table that refuses, when the refund was never agreed or is paid back already.
-pub fn paid_back(tx: &mut Tx<'_>, order: &Order, id: i64, at: Millis, limits: Limits) -> Result<(), Error> {
+pub fn paid_back(
+    tx: &mut Tx<'_>,
+    order: &Order,
+    id: i64,
+    step: (RefundAction, By),
+    (at, limits): (Millis, Limits),
+) -> Result<(), Error> {
     let refund = rows::take(tx, id)?.ok_or_else(not_found)?;
-    advance(tx, (order, &refund), (RefundAction::PayBack, By::System), at)?;
+    advance(tx, (order, &refund), step, at)?;
     orders::advance(tx, order, (OrderAction::PayBack, By::System), at, limits).map(drop)
 }
 
@@ -160,6 +167,7 @@ fn action_word(action: RefundAction) -> &'static str {
         RefundAction::Cancel => "cancel",
         RefundAction::Confirm => "confirm",
         RefundAction::PayBack => "pay_back",
+        RefundAction::Settle => "settle",
         RefundAction::Appeal => "appeal",
         RefundAction::Uphold => "uphold",
         RefundAction::Dismiss => "dismiss",

@@ -65,14 +65,11 @@ pub fn check_order(
     has_address: bool,
     at: Millis,
 ) -> Result<(), Error> {
-    if service.publisher_id == consumer_id {
+    if service.publisher_id == consumer_id || service.kind == WANTED {
         return Err((&codes::FAILED).into());
     }
     if service.status != ServiceState::Published || !service.period.holds(at) {
         return Err((&codes::NOT_PUBLISHED).into());
-    }
-    if service.kind == WANTED {
-        return Err((&codes::FAILED).into());
     }
     if service.needs_address && !has_address {
         let (zh, en) = ("该服务需要指定服务地点", "this service needs an address");

@@ -144,6 +144,7 @@ terms! {
         Appeal = -2 "申诉",
         Uphold = -3 "申诉成立",
         Dismiss = -4 "申诉驳回",
+        Settle = -5 "线下退款",
     }
 }
 
@@ -295,6 +296,7 @@ pub static REFUND: Machine<RefundState, RefundAction> = Machine {
         Unapproved Reject Publisher => Rejected,
         Unapproved Cancel Consumer => Cancelled,
         Agreed PayBack System => PaidBack,
+        Agreed Settle Staff => PaidBack,
         PaidBack Confirm Consumer => Completed,
         Rejected Appeal Consumer => Rejected,
         Rejected Uphold Staff => Agreed,
@@ -327,6 +329,7 @@ pub static REFUND: Machine<RefundState, RefundAction> = Machine {
         unless(RefundAction::Appeal, &[By::Consumer], &codes::FORBIDDEN),
         unless(RefundAction::Uphold, &[By::Staff], &codes::FORBIDDEN),
         unless(RefundAction::Dismiss, &[By::Staff], &codes::FORBIDDEN),
+        unless(RefundAction::Settle, &[By::Staff], &codes::FORBIDDEN),
     ],
     otherwise: &codes::REFUND_FAILED,
 };

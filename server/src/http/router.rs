@@ -143,13 +143,16 @@ fn uploads() -> OpenApiRouter<App> {
 
 /// What homemaking adds to the staff API.
 fn homemaking_own() -> OpenApiRouter<App> {
+    use homemaking::payments::{routes as l, staff as p};
     use homemaking::routes::{moderation as m, staff as s};
     OpenApiRouter::new()
         .routes(routes!(s::list_services))
         .routes(routes!(s::review_service))
         .routes(routes!(s::list_orders))
         .routes(routes!(s::order_events))
-        .routes(routes!(homemaking::payments::routes::list_ledger))
+        .routes(routes!(l::list_ledger))
+        .routes(routes!(p::list_payments))
+        .routes(routes!(p::settle_payment))
         .routes(routes!(s::list_enrolments, s::add_enrolment))
         .routes(routes!(s::delete_enrolment))
         .routes(routes!(m::list_refunds))

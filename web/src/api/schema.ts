@@ -423,6 +423,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/v1/payments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Payments (支付), newest first; those of kind `refund` and state `started` with a `last_error` need a person. */
+        get: operations["get /admin/v1/payments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/v1/payments/{id}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Record that what the gateway cannot pay back has been paid back outside of it (线下退款); its refund becomes 已退款
+         *     and its order 已取消.
+         */
+        post: operations["post /admin/v1/payments/{id}/settle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/v1/ratings": {
         parameters: {
             query?: never;
@@ -2455,7 +2492,7 @@ export interface components {
         EventView: {
             /**
              * @description What was done (操作): `order`, `agree`, `reject`, `pay`, `confirm`, `rate`, `cancel`, `time_out`, `pay_back`, and
-             *     of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `confirm`, `appeal`, `uphold`, `dismiss`.
+             *     of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `settle`, `confirm`, `appeal`, `uphold`, `dismiss`.
              */
             action: string;
             /** @description Who did it (操作人): `publisher`, `consumer`, `staff` or `system`. */
@@ -3328,7 +3365,7 @@ export interface components {
             data: {
                 /**
                  * @description What was done (操作): `order`, `agree`, `reject`, `pay`, `confirm`, `rate`, `cancel`, `time_out`, `pay_back`, and
-                 *     of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `confirm`, `appeal`, `uphold`, `dismiss`.
+                 *     of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `settle`, `confirm`, `appeal`, `uphold`, `dismiss`.
                  */
                 action: string;
                 /** @description Who did it (操作人): `publisher`, `consumer`, `staff` or `system`. */
@@ -3672,7 +3709,7 @@ export interface components {
             items: {
                 /**
                  * @description What was done (操作): `order`, `agree`, `reject`, `pay`, `confirm`, `rate`, `cancel`, `time_out`, `pay_back`, and
-                 *     of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `confirm`, `appeal`, `uphold`, `dismiss`.
+                 *     of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `settle`, `confirm`, `appeal`, `uphold`, `dismiss`.
                  */
                 action: string;
                 /** @description Who did it (操作人): `publisher`, `consumer`, `staff` or `system`. */
@@ -3915,30 +3952,40 @@ export interface components {
             total: number;
         };
         /** @description A page of the staff API. */
-        Items_RatingView: {
+        Items_PaymentItem: {
             /** @description What is on this page. */
             items: {
-                /** @description Who gave it (评价人信息). */
-                author: components["schemas"]["Person"];
-                /** @description What the consumer says (评价内容). */
-                content: string;
-                /** @description When (评价创建时间). */
-                create_time: string;
+                /** @description How much (金额). */
+                amount: components["schemas"]["Fen"];
+                /** @description Since when, `YYYY-MM-DD HH:MM:SS`. */
+                created_at: string;
+                /** @description The gateway's own id (支付渠道单号); "" before it has moved, and for what staff have settled outside of it. */
+                gateway_id: string;
                 /**
                  * Format: int64
-                 * @description Rating id (评价 id).
+                 * @description Id of the payment.
                  */
                 id: number;
-                /** @description Addresses of pictures (截图). */
-                illustration: string[];
-                reply?: components["schemas"]["ReplyView"] | null;
-                /** @description 1 to 5 (服务评分). */
-                score: string;
+                /** @description `charge` (收款) or `refund` (退款). */
+                kind: string;
+                /** @description Why it has not come to its end; "" for no reason. */
+                last_error: string;
                 /**
                  * Format: int64
-                 * @description Status (评价状态): 0 hidden (已隐藏), 1 pending (待审核), 2 shown (已展示).
+                 * @description Whose money (预约订单 id).
                  */
-                status: number;
+                order_id: number;
+                /** @description What the gateway knows it by (商户单号). */
+                out_no: string;
+                /**
+                 * Format: int64
+                 * @description The refund that asked for it (退款订单 id); null for a charge, and for money that goes back by itself.
+                 */
+                refund_id?: number | null;
+                /** @description When the money had moved, `YYYY-MM-DD HH:MM:SS`; null: not yet. */
+                settled_at?: string | null;
+                /** @description `started` (结果未定), `settled` (已到账) or `closed` (已关闭). */
+                state: string;
             }[];
             /**
              * Format: int64
@@ -4045,6 +4092,37 @@ export interface components {
                 images: string[];
                 /** @description Who publishes the service (服务发布者个人信息). */
                 publisher: components["schemas"]["Person"];
+            })[];
+            /**
+             * Format: int64
+             * @description The number of this page, from 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description How many items a page has at most.
+             */
+            size: number;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description A page of the staff API. */
+        Items_ReviewedRating: {
+            /** @description What is on this page. */
+            items: (components["schemas"]["RatingView"] & {
+                /**
+                 * Format: int64
+                 * @description The order that was rated (预约订单 id).
+                 */
+                order_id: number;
+                /**
+                 * Format: int64
+                 * @description The order's service (服务 id).
+                 */
+                service_id: number;
             })[];
             /**
              * Format: int64
@@ -4296,7 +4374,7 @@ export interface components {
             amount: components["schemas"]["Fen"];
             /** @description When, `YYYY-MM-DD HH:MM:SS` (时间). */
             at: string;
-            /** @description The gateway's own id (支付渠道单号). */
+            /** @description The gateway's own id (支付渠道单号); "" for what staff have paid back outside of it. */
             gateway_id: string;
             /**
              * Format: int64
@@ -4318,7 +4396,7 @@ export interface components {
         };
         /** @description Sums of all movements (合计). */
         LedgerTotals: {
-            /** @description What is still at the gateway (余额). */
+            /** @description What came in and has not gone back (余额). */
             balance: components["schemas"]["Fen"];
             /** @description What came in (收款总额). */
             charged: components["schemas"]["Fen"];
@@ -4620,6 +4698,40 @@ export interface components {
             proof_state: components["schemas"]["Line_20"];
             /** @description The new password (新密码), at least 6 characters. */
             value: components["schemas"]["Password"];
+        };
+        /** @description An attempt to move money (支付). */
+        PaymentItem: {
+            /** @description How much (金额). */
+            amount: components["schemas"]["Fen"];
+            /** @description Since when, `YYYY-MM-DD HH:MM:SS`. */
+            created_at: string;
+            /** @description The gateway's own id (支付渠道单号); "" before it has moved, and for what staff have settled outside of it. */
+            gateway_id: string;
+            /**
+             * Format: int64
+             * @description Id of the payment.
+             */
+            id: number;
+            /** @description `charge` (收款) or `refund` (退款). */
+            kind: string;
+            /** @description Why it has not come to its end; "" for no reason. */
+            last_error: string;
+            /**
+             * Format: int64
+             * @description Whose money (预约订单 id).
+             */
+            order_id: number;
+            /** @description What the gateway knows it by (商户单号). */
+            out_no: string;
+            /**
+             * Format: int64
+             * @description The refund that asked for it (退款订单 id); null for a charge, and for money that goes back by itself.
+             */
+            refund_id?: number | null;
+            /** @description When the money had moved, `YYYY-MM-DD HH:MM:SS`; null: not yet. */
+            settled_at?: string | null;
+            /** @description `started` (结果未定), `settled` (已到账) or `closed` (已关闭). */
+            state: string;
         };
         /** @description Open on one day of every week. */
         Period: {
@@ -5018,6 +5130,19 @@ export interface components {
             decision: components["schemas"]["Decision"];
             reason?: components["schemas"]["Prose_2000"] | null;
         };
+        /** @description A rating as staff see it. */
+        ReviewedRating: components["schemas"]["RatingView"] & {
+            /**
+             * Format: int64
+             * @description The order that was rated (预约订单 id).
+             */
+            order_id: number;
+            /**
+             * Format: int64
+             * @description The order's service (服务 id).
+             */
+            service_id: number;
+        };
         /** @enum {string} */
         Role: "auditor" | "reception" | "admin";
         /** @description A scan (刷码记录) as staff see it. */
@@ -5222,6 +5347,10 @@ export interface components {
              * @description Type (服务所属类型): 1 offered (在提供), 2 wanted (正在找).
              */
             type: number;
+        };
+        SettleRequest: {
+            /** @description How the money went back, for the audit log (退款方式说明). */
+            note: components["schemas"]["Prose_2000"];
         };
         /** @description A shop (门店). */
         Shop: {
@@ -7181,6 +7310,79 @@ export interface operations {
             };
         };
     };
+    "get /admin/v1/payments": {
+        parameters: {
+            query?: {
+                /** @description Only `charge` (收款) or `refund` (退款). */
+                kind?: "charge" | "refund";
+                /** @description Only `started` (结果未定), `settled` (已到账) or `closed` (已关闭). */
+                state?: "started" | "settled" | "closed";
+                /** @description Only of this order (预约订单 id). */
+                order_id?: number;
+                /** @description From 1; the default is 1. */
+                page?: number;
+                /** @description Items on a page, clamped to 100; the default is 20. */
+                size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Items_PaymentItem"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /admin/v1/payments/{id}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettleRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentItem"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get /admin/v1/ratings": {
         parameters: {
             query?: {
@@ -7202,7 +7404,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Items_RatingView"];
+                    "application/json": components["schemas"]["Items_ReviewedRating"];
                 };
             };
             /** @description What went wrong */
@@ -7236,7 +7438,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RatingView"];
+                    "application/json": components["schemas"]["ReviewedRating"];
                 };
             };
             /** @description What went wrong */

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded::Serializer;
 
-use super::{Step, WechatError, check_status, fault};
+use super::{Step, WechatError, call};
 use crate::adapters::http::{AddressError, BaseUrl, Http};
 use crate::clock::{MINUTE, Millis, SECOND};
 
@@ -96,13 +96,6 @@ pub struct OfficialAccount {
 }
 
 #[derive(Deserialize)]
-struct Refusal {
-    errcode: i64,
-    #[serde(default)]
-    errmsg: String,
-}
-
-#[derive(Deserialize)]
 struct TokenAnswer {
     access_token: String,
     expires_in: i64,
@@ -135,7 +128,7 @@ impl OfficialAccount {
             "force_refresh": force,
         });
         let request = self.http.request(Method::POST, &self.api, "/cgi-bin/stable_token", None).json(&body);
-        let said: TokenAnswer = self.call(Step::Token, request).await?;
+        let said: TokenAnswer = call(&self.http, Step::Token, request).await?;
         Ok(AccessToken { value: said.access_token, expires_at: now + said.expires_in.max(0) * SECOND })
     }
 
@@ -182,7 +175,7 @@ impl OfficialAccount {
         let query = Serializer::new(String::new()).append_pair("access_token", &token.value).finish();
         let path = "/cgi-bin/message/template/send";
         let request = self.http.request(Method::POST, &self.api, path, Some(&query)).json(&body);
-        let said: SendAnswer = self.call(Step::Api, request).await?;
+        let said: SendAnswer = call(&self.http, Step::Api, request).await?;
         Ok(said.msgid)
     }
 
@@ -193,16 +186,7 @@ impl OfficialAccount {
         parameters: &[(&str, &str)],
     ) -> Result<T, WechatError> {
         let query = Serializer::new(String::new()).extend_pairs(parameters).finish();
-        self.call(Step::Web, self.http.request(Method::GET, &self.api, path, Some(&query))).await
-    }
-
-    /// WeChat answers refusals with status 200 and `errcode`, which a success may carry as 0.
-    async fn call<T: DeserializeOwned>(&self, step: Step, request: RequestBuilder) -> Result<T, WechatError> {
-        let answer = self.http.run(request).await?;
-        check_status(&answer)?;
-        match answer.json::<Refusal>() {
-            Ok(said) if said.errcode != 0 => Err(fault(step, said.errcode, &said.errmsg)),
-            _ => Ok(answer.json()?),
-        }
+        let request = self.http.request(Method::GET, &self.api, path, Some(&query));
+        call(&self.http, Step::Web, request).await
     }
 }

@@ -55,6 +55,8 @@ pub enum RefundOutcome {
     Later,
     /// The money cannot reach the payer.
     Abnormal,
+    /// It is given up.
+    Closed,
     /// The merchant's balance does not suffice, so it is not taken.
     NotEnough,
 }
@@ -321,6 +323,7 @@ impl Books {
     pub fn finish_refunds(&mut self, merchant: &SimulatedMerchant) -> Vec<Report> {
         let (status, event_type) = match self.refund_outcome {
             RefundOutcome::Abnormal => ("ABNORMAL", "REFUND.ABNORMAL"),
+            RefundOutcome::Closed => ("CLOSED", "REFUND.CLOSED"),
             _ => ("SUCCESS", "REFUND.SUCCESS"),
         };
         let mut reports = Vec::new();

@@ -1,5 +1,7 @@
-//! The official account's API, and the page that authorises in the browser.
+//! WeChat's API host: the official account, the page that authorises in the browser, and the login of
+//! a mini-program.
 
+mod mini_program;
 mod state;
 
 use std::io;
@@ -11,14 +13,17 @@ use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde_json::json;
 
+use self::mini_program::Logins;
 use self::state::{Account, Refusal};
 use super::{Fault, Received, avatar};
 use crate::adapters::loopback::{BODY_BYTES, Loopback, SLOW, broken};
-use crate::adapters::wechat::OfficialConfig;
+use crate::adapters::wechat::{MiniProgramConfig, OfficialConfig};
 use crate::clock::Clock;
 
 const APP_ID: &str = "wx0123456789abcdef";
 const APP_SECRET: &str = "demo-official-secret";
+const MINI_APP_ID: &str = "wxfedcba9876543210";
+const MINI_APP_SECRET: &str = "demo-mini-program-secret";
 const SEND: &str = "/cgi-bin/message/template/send";
 
 /// A WeChat user.
@@ -46,6 +51,7 @@ struct Shared {
 struct Kept {
     fault: Fault,
     account: Account,
+    logins: Logins,
 }
 
 impl OfficialSimulator {
@@ -56,7 +62,8 @@ impl OfficialSimulator {
     /// When no port can be had.
     pub async fn start(clock: Clock, users: Vec<SimulatedUser>) -> io::Result<Self> {
         let account = Account::new(APP_ID, APP_SECRET, users);
-        let state = Mutex::new(Kept { fault: Fault::Ok, account });
+        let logins = Logins::new(MINI_APP_ID, MINI_APP_SECRET);
+        let state = Mutex::new(Kept { fault: Fault::Ok, account, logins });
         let shared = Arc::new(Shared { clock, state });
         let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         Ok(Self { server: Loopback::start("wechat official account", router).await?, shared })
@@ -71,6 +78,23 @@ impl OfficialSimulator {
             api_base_url: self.server.base_url(),
             open_base_url: self.server.base_url(),
         }
+    }
+
+    /// The settings a client of the mini-program needs to be let in.
+    #[must_use]
+    pub fn mini_program(&self) -> MiniProgramConfig {
+        MiniProgramConfig {
+            app_id: MINI_APP_ID.into(),
+            app_secret: MINI_APP_SECRET.into(),
+            api_base_url: self.server.base_url(),
+        }
+    }
+
+    /// What `wx.login()` gives on the phone of a user of the mini-program.
+    #[must_use]
+    pub fn log_in(&self, open_id: &str) -> String {
+        let now = self.shared.clock.now().at;
+        self.shared.lock().logins.code(open_id, now)
     }
 
     /// Makes the simulator misbehave, until told otherwise.
@@ -122,11 +146,12 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     }
     let now = shared.clock.now().at;
     let outcome = {
-        let account = &mut shared.lock().account;
+        let Kept { account, logins, .. } = &mut *shared.lock();
         match (&parts.method, path) {
             (&Method::POST, "/cgi-bin/stable_token") => account.token(&body, now),
             (&Method::POST, SEND) => account.send(query, &body, now),
             (&Method::GET, "/sns/oauth2/access_token") => account.exchange(query, now),
+            (&Method::GET, "/sns/jscode2session") => logins.session(query, now),
             (&Method::GET, "/sns/userinfo") => account.user_info(query, &parts.headers, now),
             (&Method::GET, "/connect/oauth2/authorize") => {
                 return match account.authorize(query, now) {

@@ -1,2 +1,3 @@
 mod cloud;
+mod mini_program;
 mod official;

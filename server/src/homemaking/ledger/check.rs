@@ -34,7 +34,15 @@ pub struct Returned {
     pub payment_id: i64,
     pub amount: Fen,
     pub is_settled: bool,
+    /// By staff, not through the gateway.
+    pub is_outside: bool,
     pub since: Millis,
+}
+
+impl Returned {
+    fn movement(&self) -> Movement {
+        if self.is_outside { Movement::RefundOutside } else { Movement::Refund }
+    }
 }
 
 /// A row of the ledger, as it stands there.
@@ -112,7 +120,7 @@ fn check_payments(books: &OrderBooks, at: Millis, found: &mut Vec<String>) {
     let backs = books.charges.iter().filter_map(|charge| charge.back.as_ref());
     let settled = backs.clone().filter(|back| back.is_settled);
     let mut expected: Vec<(i64, &str, Fen)> =
-        settled.map(|back| (back.payment_id, Movement::Refund.word(), back.amount)).collect();
+        settled.map(|back| (back.payment_id, back.movement().word(), back.amount)).collect();
     expected.extend(
         books.charges.iter().map(|charge| (charge.payment_id, Movement::Charge.word(), charge.amount)),
     );
@@ -172,9 +180,13 @@ fn check_state(books: &OrderBooks, found: &mut Vec<String>) {
         OrderState::Unrated | OrderState::Completed => (0, books.price.0),
         _ => (0, 0),
     };
+    let outside = books.charges.iter().filter_map(|charge| charge.back.as_ref());
+    let outside =
+        outside.filter(|back| back.is_settled && back.is_outside).map(|back| back.amount.0).sum::<i64>();
     let balances = balances(&books.entries);
     let expected = [
-        (Account::Gateway, held + earned + surplus),
+        (Account::Gateway, held + earned + surplus + outside),
+        (Account::Outside, -outside),
         (Account::Held, -(held + surplus)),
         (Account::Publisher, -earned),
     ];

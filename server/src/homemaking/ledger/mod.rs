@@ -25,10 +25,12 @@ pub enum Account {
     Held,
     /// Due to the publishers of confirmed orders.
     Publisher,
+    /// The operator's own money outside of the gateway, by which staff paid back what it could not.
+    Outside,
 }
 
 impl Account {
-    pub const ALL: [Self; 3] = [Self::Gateway, Self::Held, Self::Publisher];
+    pub const ALL: [Self; 4] = [Self::Gateway, Self::Held, Self::Publisher, Self::Outside];
 
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Account {
             Self::Gateway => "gateway",
             Self::Held => "held",
             Self::Publisher => "publisher",
+            Self::Outside => "outside",
         }
     }
 }
@@ -47,18 +50,21 @@ pub enum Movement {
     Charge,
     /// The consumer got it back.
     Refund,
+    /// The consumer got it back from the operator, not through the gateway.
+    RefundOutside,
     /// The consumer confirmed, so the publisher has earned it.
     Confirm,
 }
 
 impl Movement {
-    pub const ALL: [Self; 3] = [Self::Charge, Self::Refund, Self::Confirm];
+    pub const ALL: [Self; 4] = [Self::Charge, Self::Refund, Self::RefundOutside, Self::Confirm];
 
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Charge => "charge",
             Self::Refund => "refund",
+            Self::RefundOutside => "refund_outside",
             Self::Confirm => "confirm",
         }
     }
@@ -69,6 +75,7 @@ impl Movement {
         match self {
             Self::Charge => (Account::Gateway, Account::Held),
             Self::Refund => (Account::Held, Account::Gateway),
+            Self::RefundOutside => (Account::Held, Account::Outside),
             Self::Confirm => (Account::Held, Account::Publisher),
         }
     }
@@ -90,6 +97,14 @@ pub fn refund(tx: &mut Tx<'_>, payment: &Payment, at: Millis) -> Result<(), Erro
     enter(tx, Movement::Refund, payment, at)
 }
 
+/// Enters the money of a refund that staff have paid outside of the gateway.
+///
+/// # Errors
+/// When the database refuses.
+pub fn refund_outside(tx: &mut Tx<'_>, payment: &Payment, at: Millis) -> Result<(), Error> {
+    enter(tx, Movement::RefundOutside, payment, at)
+}
+
 fn enter(tx: &mut Tx<'_>, movement: Movement, payment: &Payment, at: Millis) -> Result<(), Error> {
     let Payment { id, order_id, refund_id, amount, .. } = *payment;
     store::insert(tx, &NewEntry { movement, order_id, payment_id: Some(id), refund_id, amount }, at)
@@ -104,7 +119,7 @@ pub fn confirm(tx: &mut Tx<'_>, order: &Order, at: Millis) -> Result<(), Error> 
     store::insert(tx, &NewEntry { movement, order_id, payment_id: None, refund_id: None, amount }, at)
 }
 
-/// What went through the gateway in all.
+/// What came in and went back in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub charged: Fen,

@@ -43,7 +43,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewEntry, at: Millis) -> Result<()> {
     Ok(())
 }
 
-/// A movement at the gateway, as staff see it.
+/// A movement of a payer's money, as staff see it.
 #[derive(Clone, Debug)]
 pub struct Listed {
     pub id: i64,
@@ -55,11 +55,12 @@ pub struct Listed {
     pub gateway_id: String,
 }
 
-/// What moved at the gateway, newest first, how many movements there are, and their totals.
+/// What came in and went back, newest first, how many movements there are, and their totals. What staff
+/// have paid back is a refund like the others, without an id of the gateway's.
 pub fn movements(tx: &mut Tx<'_>, page: Page) -> Result<(i64, Totals, Vec<Listed>)> {
     let sums = sql!(
         "SELECT kind, count(*) AS entries, CAST(sum(amount_fen) AS BIGINT) AS amount FROM ledger_entry
-         WHERE kind IN ('charge', 'refund') GROUP BY kind"
+         WHERE kind IN ('charge', 'refund', 'refund_outside') GROUP BY kind"
     );
     let sums = tx.query(sums, params![], |row| {
         Ok((row.get::<String>("kind")?, row.get::<i64>("entries")?, Fen(row.get("amount")?)))
@@ -69,10 +70,13 @@ pub fn movements(tx: &mut Tx<'_>, page: Page) -> Result<(i64, Totals, Vec<Listed
         sum.map_or((0, Fen(0)), |(_, entries, amount)| (*entries, *amount))
     };
     let ((charges, charged), (refunds, refunded)) = (of(Movement::Charge), of(Movement::Refund));
+    let (outside, refunded_outside) = of(Movement::RefundOutside);
+    let totals = Totals { charged, refunded: Fen(refunded.0 + refunded_outside.0) };
     let list = sql!(
-        "SELECT e.id, e.at, e.order_id, e.refund_id, e.kind, e.amount_fen, coalesce(p.gateway_id, '') AS gateway_id
+        "SELECT e.id, e.at, e.order_id, e.refund_id, e.amount_fen,
+                CASE e.kind WHEN 'charge' THEN 'charge' ELSE 'refund' END AS kind, coalesce(p.gateway_id, '') AS gateway_id
          FROM ledger_entry e LEFT JOIN payment p ON p.id = e.payment_id
-         WHERE e.kind IN ('charge', 'refund') ORDER BY e.id DESC LIMIT $1 OFFSET $2"
+         WHERE e.kind IN ('charge', 'refund', 'refund_outside') ORDER BY e.id DESC LIMIT $1 OFFSET $2"
     );
     let listed = tx.query(list, params![page.size, page.offset()], |row| {
         Ok(Listed {
@@ -85,7 +89,7 @@ pub fn movements(tx: &mut Tx<'_>, page: Page) -> Result<(i64, Totals, Vec<Listed
             gateway_id: row.get("gateway_id")?,
         })
     })?;
-    Ok((charges + refunds, Totals { charged, refunded }, listed))
+    Ok((charges + refunds + outside, totals, listed))
 }
 
 /// The last id there is of what the ledger is about.
@@ -117,7 +121,8 @@ pub fn books(tx: &mut Tx<'_>, after: i64, to: i64) -> Result<Vec<OrderBooks>> {
     })?;
     let charges = sql!(
         "SELECT c.id, c.order_id, c.amount_fen, c.is_surplus, r.id AS back_id, r.amount_fen AS back_amount,
-                r.created_at AS back_since, coalesce(r.state = 'settled', FALSE) AS back_settled
+                r.created_at AS back_since, coalesce(r.state = 'settled', FALSE) AS back_settled,
+                coalesce(r.gateway_id = '', FALSE) AS back_outside
          FROM payment c LEFT JOIN payment r ON r.charge_id = c.id
          WHERE c.kind = 'charge' AND c.state = 'settled' AND c.order_id > $1 AND c.order_id <= $2 ORDER BY c.id"
     );
@@ -128,6 +133,7 @@ pub fn books(tx: &mut Tx<'_>, after: i64, to: i64) -> Result<Vec<OrderBooks>> {
                 payment_id,
                 amount: Fen(row.get("back_amount")?),
                 is_settled: row.get("back_settled")?,
+                is_outside: row.get("back_outside")?,
                 since: row.get("back_since")?,
             }),
             None => None,

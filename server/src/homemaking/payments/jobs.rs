@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use yuyue_db::Tx;
 
+use super::pay::release;
 use super::settle::{self, Came};
 use super::store::{self, Kind, Payment, State};
 use super::{LEASE, alert};
@@ -113,6 +114,15 @@ fn patience(age: Millis) -> Millis {
     }
 }
 
+/// Takes a payment for a talk with the gateway; gives when to come back if somebody else talks: when that
+/// comes to an end, the next look sees it.
+async fn occupy(app: &App, payment: &Payment, at: Millis) -> Result<Result<Payment, Done>, Error> {
+    let id = payment.id;
+    let occupied = app.db.write("homemaking.occupy_payment", move |tx| store::occupy(tx, id, at + LEASE, at));
+    let later = || Done::Again((at + SECOND).max(payment.busy_until));
+    Ok(occupied.await?.ok_or_else(later))
+}
+
 async fn resolve_charge(app: &App, job: &Job) -> Result<Done, Failed> {
     let Of { payment_id } = payload(job)?;
     let gateway = gateway(app)?;
@@ -122,15 +132,12 @@ async fn resolve_charge(app: &App, job: &Job) -> Result<Done, Failed> {
     }
     let at = app.clock.now().at;
     let is_wanted = is_wanted(app, &payment, at).await?;
-    let occupy = move |tx: &mut Tx<'_>| store::occupy(tx, payment_id, at + LEASE, at);
-    if !app.db.write("homemaking.occupy_payment", occupy).await? {
-        // Somebody is talking to the gateway; if it comes to an end, the next look sees it.
-        return Ok(Done::Again((at + SECOND).max(payment.busy_until)));
-    }
+    let payment = match occupy(app, &payment, at).await? {
+        Ok(payment) => payment,
+        Err(later) => return Ok(later),
+    };
     let result = find_out(gateway, &payment.out_no, is_wanted, at).await;
-    let error = result.as_ref().err().map(|error| error.reason().to_owned()).unwrap_or_default();
-    let release = move |tx: &mut Tx<'_>| store::release(tx, payment_id, &error);
-    app.db.write("homemaking.release_payment", release).await?;
+    release(app, &payment, result.as_ref().err().map(PaymentError::reason).unwrap_or_default()).await?;
     match result {
         Ok(Known::Settled(settlement)) => {
             settle::charged(app, payment_id, settlement).await?;
@@ -197,31 +204,46 @@ async fn pay_back_charge(app: &App, job: &Job) -> Result<Done, Failed> {
         reason: if payment.refund_id.is_some() { "订单退款" } else { "订单已取消，款项退回" }.into(),
     };
     let at = app.clock.now().at;
-    // Asking moves nothing, and sees what staff have settled on the gateway's site.
-    let known = match job.attempts {
-        0 => RefundState::Unknown,
-        _ => gateway.refund_state(&refund.id, at).await?,
+    // Staff may be settling it just now, and then it is paid back by them.
+    let payment = match occupy(app, &payment, at).await? {
+        Ok(payment) => payment,
+        Err(later) => return Ok(later),
     };
-    if known != RefundState::Unknown {
-        return proceed(app, &payment, known, at).await;
+    let state = ask_back(gateway, &refund, job.attempts > 0, at).await;
+    release(app, &payment, &payment.last_error).await?;
+    match state {
+        Ok(state) => proceed(app, &payment, state, at).await,
+        Err(PaymentError::Unclear { reason }) => Err(Failed::Retry { reason, after: None }),
+        // Only a person can repair what the gateway wants much time for: settings, or an empty account.
+        Err(error @ (PaymentError::Refused { .. } | PaymentError::Unavailable { after: Some(_), .. })) => {
+            tell_staff(app, &payment, "payment.refund_refused", error.reason().to_owned()).await?;
+            Err(error.into())
+        }
+        Err(error) => Err(error.into()),
     }
-    let state = match gateway.refund(&refund, at).await {
+}
+
+/// Where a refund stands after asking for it. A repeat looks first: that moves nothing, and sees what
+/// staff have settled on the gateway's site.
+async fn ask_back(
+    gateway: &PaymentGateway,
+    refund: &Refund,
+    is_repeat: bool,
+    at: Millis,
+) -> Result<RefundState, PaymentError> {
+    if is_repeat {
+        let known = gateway.refund_state(&refund.id, at).await?;
+        if known != RefundState::Unknown {
+            return Ok(known);
+        }
+    }
+    match gateway.refund(refund, at).await {
         Err(PaymentError::Unclear { reason }) => match gateway.refund_state(&refund.id, at).await {
-            Ok(RefundState::Unknown) | Err(_) => return Err(Failed::Retry { reason, after: None }),
-            Ok(state) => state,
+            Ok(RefundState::Unknown) | Err(_) => Err(PaymentError::Unclear { reason }),
+            known => known,
         },
-        Err(PaymentError::Refused { reason }) => {
-            tell_staff(app, &payment, "payment.refund_refused", reason.clone()).await?;
-            return Err(Failed::Retry { reason, after: None });
-        }
-        // Only a person can repair what the gateway wants that much time for: settings, or an empty account.
-        Err(PaymentError::Unavailable { reason, after: Some(after) }) => {
-            tell_staff(app, &payment, "payment.refund_refused", reason.clone()).await?;
-            return Err(Failed::Retry { reason, after: Some(after) });
-        }
-        state => state?,
-    };
-    proceed(app, &payment, state, at).await
+        known => known,
+    }
 }
 
 /// Goes on with a refund from where it stands at the gateway.
@@ -243,14 +265,11 @@ async fn proceed(app: &App, payment: &Payment, state: RefundState, at: Millis) -
 
 /// Leaves word for staff, once for each reason.
 async fn tell_staff(app: &App, payment: &Payment, action: &'static str, reason: String) -> Result<(), Error> {
-    if payment.last_error == reason {
-        return Ok(());
-    }
     let (id, at, target) = (payment.id, app.clock.now().at, format!("order {}", payment.order_id));
     app.db
-        .write("homemaking.tell_staff", move |tx| {
-            store::release(tx, id, &reason)?;
-            alert(tx, action, &target, &reason, at)
+        .write("homemaking.tell_staff", move |tx| match store::note_error(tx, id, &reason)? {
+            true => alert(tx, action, &target, &reason, at),
+            false => Ok(()),
         })
         .await
 }

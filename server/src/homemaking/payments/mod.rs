@@ -8,9 +8,11 @@
 //! arrives for an order that no longer wants it goes back by itself.
 
 pub mod jobs;
+pub mod outside;
 pub mod pay;
 pub mod routes;
 pub mod settle;
+pub mod staff;
 pub mod store;
 
 use serde_json::json;
@@ -18,6 +20,7 @@ use yuyue_db::Tx;
 
 use crate::adapters::http::{Http, HttpLimits};
 use crate::adapters::payment::{PaymentGateway, SimulatedGateway};
+use crate::adapters::wechat::{MiniProgram, MiniProgramConfig};
 use crate::adapters::wechat_pay::{ApiKey, MerchantKey, PlatformKey, WechatPay, WechatPayAccount};
 use crate::clock::{HOUR, MINUTE, Millis, SECOND};
 use crate::config::{Config, Gateway};
@@ -25,7 +28,7 @@ use crate::demo::Demo;
 use crate::error::{Error, Text};
 use crate::homemaking::{Fen, codes};
 use crate::ids::Ids;
-use crate::staff;
+use crate::staff::record_change_by;
 
 use self::store::NewPayment;
 
@@ -74,7 +77,7 @@ pub fn withdraw(tx: &mut Tx<'_>, order_id: i64, at: Millis) -> Result<(), Error>
 fn alert(tx: &mut Tx<'_>, action: &str, target: &str, reason: &str, at: Millis) -> Result<(), Error> {
     tracing::error!(action, target, reason, "a payment needs a person");
     let (nothing, found) = (serde_json::Value::Null, json!({ "reason": reason }));
-    staff::record_change_by(tx, "payment gateway", action, target, &nothing, &found, at)
+    record_change_by(tx, "payment gateway", action, target, &nothing, &found, at)
 }
 
 /// 10017 in other words: the step failed because of the payment.
@@ -87,23 +90,23 @@ fn failed(zh: &'static str, en: &'static str) -> Error {
 /// # Errors
 /// A text that names the setting at fault, and repeats no secret.
 pub fn gateway(config: &Config, ids: &Ids, demo: Option<&Demo>) -> Result<Option<PaymentGateway>, String> {
-    let setting = |name: &str| format!("homemaking.payment.{name}");
     let settings = &config.homemaking.payment;
     let http = || Http::new(limits()).map_err(|error| error.reason);
     let gateway = match settings.gateway {
         Gateway::None => return Ok(None),
         Gateway::Simulator => {
-            let demo =
-                demo.ok_or_else(|| format!("{}: \"simulator\" is for the demo", setting("gateway")))?;
+            let demo = demo.ok_or_else(|| named("gateway", "\"simulator\" is for the demo"))?;
             let mut account = demo.payment.account();
             account.notify_url = notify_url(config);
             let client = SimulatedGateway::new(http()?, account);
             PaymentGateway::Simulated(client.map_err(|error| error.to_string())?)
         }
         Gateway::WechatPay => {
-            let client = WechatPay::new(http()?, ids.clone(), wechat_account(config)?);
-            let client = client.map_err(|error| format!("{}: {error}", setting("base_url")))?;
-            PaymentGateway::WechatPay(Box::new(client))
+            let pay = WechatPay::new(http()?, ids.clone(), wechat_account(config)?);
+            let pay = Box::new(pay.map_err(|error| named("base_url", error))?);
+            let payers = MiniProgram::new(http()?, mini_program(config)?);
+            let payers = payers.map_err(|error| format!("wechat.api_base_url: {error}"))?;
+            PaymentGateway::WechatPay { pay, payers }
         }
     };
     Ok(Some(gateway))
@@ -124,13 +127,45 @@ fn notify_url(config: &Config) -> String {
     }
 }
 
+/// A fault of one of the gateway's settings.
+fn named(name: &str, reason: impl std::fmt::Display) -> String {
+    format!("homemaking.payment.{name}: {reason}")
+}
+
+fn given(name: &str, value: &str) -> Result<String, String> {
+    match value.trim() {
+        "" => Err(named(name, "is needed for \"wechat-pay\"")),
+        value => Ok(value.to_owned()),
+    }
+}
+
+fn mini_program(config: &Config) -> Result<MiniProgramConfig, String> {
+    let settings = &config.homemaking.payment;
+    Ok(MiniProgramConfig {
+        app_id: given("app_id", &settings.app_id)?,
+        app_secret: given("app_secret", &settings.app_secret)?,
+        api_base_url: config.wechat.api_base_url.clone(),
+    })
+}
+
+/// Where WeChat Pay reports; it takes no other addresses than these.
+fn wechat_notify_url(config: &Config) -> Result<String, String> {
+    let url = given("notify_url", &notify_url(config))?;
+    let is_taken = url.len() <= 255
+        && url::Url::parse(&url)
+            .is_ok_and(|url| url.scheme() == "https" && url.query().is_none() && url.fragment().is_none());
+    match is_taken {
+        true => Ok(url),
+        false => Err(named(
+            "notify_url",
+            "WeChat Pay takes an https address without a query, of at most 255 characters; without notify_url \
+             it begins with server.public_url",
+        )),
+    }
+}
+
 fn wechat_account(config: &Config) -> Result<WechatPayAccount, String> {
     let settings = &config.homemaking.payment;
-    let named = |name: &str, reason: String| format!("homemaking.payment.{name}: {reason}");
-    let given = |name: &str, value: &str| match value.trim() {
-        "" => Err(named(name, "is needed for \"wechat-pay\"".into())),
-        value => Ok(value.to_owned()),
-    };
     let pem = |name: &str, value: &str, file: &std::path::Path| {
         if file.as_os_str().is_empty() {
             return given(name, value);
@@ -138,19 +173,17 @@ fn wechat_account(config: &Config) -> Result<WechatPayAccount, String> {
         std::fs::read_to_string(file)
             .map_err(|error| named(&format!("{name}_file"), format!("{}: {error}", file.display())))
     };
-    let notify_url = given("notify_url", &notify_url(config))?;
-    let app_id = if settings.app_id.is_empty() { &config.wechat.app_id } else { &settings.app_id };
     let private_key = pem("private_key", &settings.private_key, &settings.private_key_file)?;
     let platform_key = pem("platform_key", &settings.platform_key, &settings.platform_key_file)?;
     Ok(WechatPayAccount {
         base_url: settings.base_url.clone(),
-        app_id: given("app_id", app_id)?,
+        app_id: given("app_id", &settings.app_id)?,
         mch_id: given("mch_id", &settings.mch_id)?,
         serial: given("serial", &settings.serial)?,
         merchant_key: MerchantKey::from_pem(&private_key).map_err(|error| named("private_key", error))?,
         api_key: ApiKey::new(&settings.api_v3_key).map_err(|error| named("api_v3_key", error))?,
         platform_key_id: given("platform_key_id", &settings.platform_key_id)?,
         platform_key: PlatformKey::from_pem(&platform_key).map_err(|error| named("platform_key", error))?,
-        notify_url,
+        notify_url: wechat_notify_url(config)?,
     })
 }

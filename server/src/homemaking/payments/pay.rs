@@ -7,14 +7,14 @@ use super::settle::{self, Came};
 use super::store::{self, Kind, NewPayment, Payment};
 use super::{LEASE, LEAST_TIME_TO_PAY, TIME_TO_PAY, failed, jobs};
 use crate::adapters::payment::{Charge, ChargeState, Charged, PaymentError, PaymentGateway, Settlement};
+use crate::adapters::wechat::{MiniProgram, WechatError};
 use crate::app::App;
-use crate::clock::Millis;
+use crate::clock::{Millis, SECOND};
 use crate::error::Error;
 use crate::homemaking::rules::party;
 use crate::homemaking::states::{ORDER, OrderAction};
 use crate::homemaking::store::orders::{self as order_rows, Order};
 use crate::homemaking::{User, codes};
-use crate::visitors;
 
 /// How an order is being paid.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,9 +46,9 @@ pub async fn pay(app: &App, user: User, order_id: i64, wechat_code: Option<Strin
             "orders cannot be paid: no payment gateway is set up",
         ));
     };
-    let payer = match gateway.asks_the_payer() {
-        true => payer(app, user, wechat_code).await?,
-        false => String::new(),
+    let payer = match gateway.payers() {
+        Some(payers) => payer(app, payers, user, wechat_code).await?,
+        None => String::new(),
     };
     match begin(app, user, order_id, &payer).await? {
         Attempt::Charge(payment) => charge(app, gateway, payment).await,
@@ -88,9 +88,14 @@ fn may_pay(order: &Order, user: User) -> Result<(), Error> {
 }
 
 /// The openid that pays: the one a `wechat_code` proves, else the one that paid before.
-async fn payer(app: &App, user: User, wechat_code: Option<String>) -> Result<String, Error> {
+async fn payer(
+    app: &App,
+    payers: &MiniProgram,
+    user: User,
+    wechat_code: Option<String>,
+) -> Result<String, Error> {
     if let Some(code) = wechat_code {
-        let open_id = visitors::openid_of_code(app, &code).await?;
+        let open_id = payers.open_id(&code).await.map_err(not_proved)?;
         let (bound, at) = (open_id.clone(), app.clock.now().at);
         app.db.write("homemaking.payer", move |tx| store::bind_payer(tx, user.id, &bound, at)).await?;
         return Ok(open_id);
@@ -99,10 +104,26 @@ async fn payer(app: &App, user: User, wechat_code: Option<String>) -> Result<Str
     known.ok_or_else(|| {
         Error::invalid(
             "wechat_code",
-            "首次支付需要微信授权",
-            "the first payment needs WeChat's word for who pays",
+            "首次支付需要 wx.login 的登录凭证",
+            "the first payment needs a code of wx.login()",
         )
     })
+}
+
+/// WeChat does not say who pays.
+fn not_proved(error: WechatError) -> Error {
+    match error {
+        WechatError::GiveUp { reason } => {
+            tracing::info!(reason, "WeChat refused a payer's code");
+            let zh = "登录凭证无效或已使用，请重新调用 wx.login";
+            Error::invalid("wechat_code", zh, "WeChat does not accept this code; call wx.login() again")
+        }
+        WechatError::Retry { reason, after: Some(after) } => {
+            let seconds = u32::try_from(after / SECOND).unwrap_or(u32::MAX);
+            Error::unavailable(reason).with_retry_after(seconds)
+        }
+        other => Error::unavailable(other.reason().to_owned()),
+    }
 }
 
 /// Writes the attempt, or takes up the one that is there; and with a new one the job that will find
@@ -115,9 +136,7 @@ async fn begin(app: &App, user: User, order_id: i64, payer: &str) -> Result<Atte
             let order = order_rows::take(tx, order_id)?.ok_or(&codes::NOT_FOUND)?;
             may_pay(&order, user)?;
             if let Some(open) = store::open_charge(tx, order_id)? {
-                if !store::occupy(tx, open.id, at + LEASE, at)? {
-                    return Err(in_progress());
-                }
+                let open = store::occupy(tx, open.id, at + LEASE, at)?.ok_or_else(in_progress)?;
                 let fits = open.payer == payer && open.expires_at > at;
                 return Ok(if fits { Attempt::Charge(open) } else { Attempt::Replace(open) });
             }
@@ -169,14 +188,14 @@ async fn charge(app: &App, gateway: &PaymentGateway, payment: Payment) -> Result
     match gateway.charge(&charge, app.clock.now().at).await {
         Ok(Charged::Settled(settlement)) => settled(app, &payment, settlement).await,
         Ok(Charged::Awaiting(parameters)) => {
-            release(app, payment.id, String::new()).await?;
+            release(app, &payment, "").await?;
             Ok(Paid::Awaiting(parameters))
         }
         Err(PaymentError::Refused { reason }) => refused(app, gateway, &payment, reason).await,
         Err(PaymentError::Unclear { reason }) => ask(app, gateway, &payment, reason).await,
         Err(PaymentError::Unavailable { reason, .. }) => {
             tracing::warn!(payment = payment.id, reason, "the payment gateway cannot be used");
-            release(app, payment.id, reason).await?;
+            release(app, &payment, &reason).await?;
             Err(failed(
                 "订单状态更新失败：支付渠道暂不可用，请稍后再试",
                 "the payment gateway is out of reach",
@@ -196,7 +215,10 @@ fn told(came: Came) -> Result<Paid, Error> {
             "订单状态更新失败：订单已取消，款项将原路退回",
             "the order was cancelled meanwhile; the money goes back",
         )),
-        Came::Mismatch => Err(not_known_yet()),
+        Came::Mismatch => Err(failed(
+            "订单状态更新失败：到账金额不符，款项将原路退回",
+            "another amount arrived than was asked for; it goes back",
+        )),
     }
 }
 
@@ -208,7 +230,7 @@ async fn ask(app: &App, gateway: &PaymentGateway, payment: &Payment, reason: Str
     {
         return settled(app, payment, settlement).await;
     }
-    release(app, payment.id, reason).await?;
+    release(app, payment, &reason).await?;
     Err(not_known_yet())
 }
 
@@ -238,17 +260,19 @@ async fn close(app: &App, gateway: &PaymentGateway, payment: &Payment) -> Result
         Ok(false) => match gateway.charge_state(&payment.out_no, at).await {
             Ok(ChargeState::Settled(settlement)) => settle::charged(app, id, settlement).await.map(Some),
             _ => {
-                release(app, id, "paid, as the gateway says, but not how".into()).await?;
+                release(app, payment, "paid, as the gateway says, but not how").await?;
                 Err(not_known_yet())
             }
         },
         Err(error) => {
-            release(app, id, error.reason().to_owned()).await?;
+            release(app, payment, error.reason()).await?;
             Err(not_known_yet())
         }
     }
 }
 
-async fn release(app: &App, id: i64, error: String) -> Result<(), Error> {
-    app.db.write("homemaking.release_payment", move |tx| store::release(tx, id, &error)).await
+/// The talk is over, its outcome still open.
+pub(super) async fn release(app: &App, payment: &Payment, error: &str) -> Result<(), Error> {
+    let (payment, error) = (payment.clone(), error.to_owned());
+    app.db.write("homemaking.release_payment", move |tx| store::release(tx, &payment, &error)).await
 }

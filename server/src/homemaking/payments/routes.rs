@@ -121,7 +121,7 @@ pub struct LedgerItem {
     kind: String,
     /// How much (金额).
     amount: Fen,
-    /// The gateway's own id (支付渠道单号).
+    /// The gateway's own id (支付渠道单号); "" for what staff have paid back outside of it.
     gateway_id: String,
 }
 
@@ -132,7 +132,7 @@ pub struct LedgerTotals {
     charged: Fen,
     /// What went back (退款总额).
     refunded: Fen,
-    /// What is still at the gateway (余额).
+    /// What came in and has not gone back (余额).
     balance: Fen,
 }
 

@@ -9,9 +9,9 @@ use crate::app::App;
 use crate::clock::Millis;
 use crate::error::Error;
 use crate::homemaking::rules::Limits;
-use crate::homemaking::states::{By, ORDER, OrderAction};
+use crate::homemaking::states::{By, ORDER, OrderAction, RefundAction};
 use crate::homemaking::store::orders as order_rows;
-use crate::homemaking::{ledger, orders, refunds};
+use crate::homemaking::{Fen, ledger, orders, refunds};
 
 /// What came of a charge's money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Came {
     Paid,
     /// The order did not want it (any more): it goes back.
     Returned,
-    /// It is another amount than was asked for, so nothing was done but to tell staff.
+    /// It is another amount than was asked for: staff are told, and it goes back.
     Mismatch,
 }
 
@@ -52,23 +52,41 @@ fn charge_settled(
     }
     if settlement.amount != payment.amount.0 {
         mismatch(tx, &payment, settlement, at)?;
+        send_back(tx, payment, settlement, at)?;
         return Ok(Came::Mismatch);
     }
-    let is_surplus = ORDER.next(order.status, OrderAction::Pay, By::Consumer).is_err();
-    store::settle(tx, payment_id, settlement, is_surplus, at)?;
-    ledger::charge(tx, &payment, at)?;
-    if is_surplus {
-        let back = NewPayment::refund(&payment, None, payment.amount);
-        if let Some(id) = store::insert(tx, &back, at)? {
-            jobs::pay_back(tx, id, at)?;
-        }
+    if ORDER.next(order.status, OrderAction::Pay, By::Consumer).is_err() {
+        send_back(tx, payment, settlement, at)?;
         return Ok(Came::Returned);
     }
+    store::settle(tx, payment_id, settlement, false, at)?;
+    ledger::charge(tx, &payment, at)?;
     orders::advance(tx, &order, (OrderAction::Pay, By::Consumer), at, limits)?;
     Ok(Came::Paid)
 }
 
-/// Tells staff of money that is not what was asked for. Whatever it is, no step of ours fits it.
+/// Takes in money that no order wants, as much as there came, and starts to pay it back.
+fn send_back(tx: &mut Tx<'_>, payment: Payment, settlement: &Settlement, at: Millis) -> Result<(), Error> {
+    if settlement.amount <= 0 {
+        return store::close(tx, payment.id, "settled without money");
+    }
+    store::settle(tx, payment.id, settlement, true, at)?;
+    let payment = Payment { amount: Fen(settlement.amount), ..payment };
+    ledger::charge(tx, &payment, at)?;
+    if let Some(id) = store::insert(tx, &NewPayment::refund(&payment, None, payment.amount), at)? {
+        jobs::pay_back(tx, id, at)?;
+    }
+    Ok(())
+}
+
+fn mismatch_reason(payment: &Payment, settlement: &Settlement) -> String {
+    format!(
+        "the gateway moved {} fen as {}, {} were asked for as {}",
+        settlement.amount, settlement.gateway_id, payment.amount.0, payment.out_no
+    )
+}
+
+/// Tells staff of money that is not what was asked for.
 ///
 /// # Errors
 /// When the database refuses.
@@ -78,10 +96,7 @@ pub fn mismatch(
     settlement: &Settlement,
     at: Millis,
 ) -> Result<(), Error> {
-    let reason = format!(
-        "the gateway moved {} fen as {}, {} were asked for as {}",
-        settlement.amount, settlement.gateway_id, payment.amount.0, payment.out_no
-    );
+    let reason = mismatch_reason(payment, settlement);
     alert(tx, "payment.mismatch", &format!("order {}", payment.order_id), &reason, at)
 }
 
@@ -112,13 +127,15 @@ fn refund_settled(
         return Ok(true);
     }
     if settlement.amount != payment.amount.0 {
-        mismatch(tx, &payment, settlement, at)?;
+        if store::note_error(tx, payment_id, &mismatch_reason(&payment, settlement))? {
+            mismatch(tx, &payment, settlement, at)?;
+        }
         return Ok(false);
     }
     store::settle(tx, payment_id, settlement, false, at)?;
     ledger::refund(tx, &payment, at)?;
     if let Some(refund_id) = payment.refund_id {
-        refunds::paid_back(tx, &order, refund_id, at, limits)?;
+        refunds::paid_back(tx, &order, refund_id, (RefundAction::PayBack, By::System), (at, limits))?;
     }
     Ok(true)
 }

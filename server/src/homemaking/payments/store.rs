@@ -6,6 +6,7 @@ use crate::adapters::payment::Settlement;
 use crate::clock::{DAY, Millis};
 use crate::error::Error;
 use crate::homemaking::Fen;
+use crate::http::page::Page;
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -39,9 +40,11 @@ pub enum State {
 }
 
 impl State {
-    const ALL: [Self; 3] = [Self::Started, Self::Settled, Self::Closed];
+    pub const ALL: [Self; 3] = [Self::Started, Self::Settled, Self::Closed];
 
-    fn word(self) -> &'static str {
+    /// The word in the database and on the wire.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::Started => "started",
             Self::Settled => "settled",
@@ -192,20 +195,32 @@ pub fn paying_charge(tx: &mut Tx<'_>, order_id: i64) -> Result<Option<Payment>> 
     Ok(tx.query_opt(find, params![order_id], payment)?)
 }
 
-/// Takes an open charge for a talk with the gateway, until `busy_until`. False while somebody else
-/// talks, and for a charge that is not open any more.
-pub fn occupy(tx: &mut Tx<'_>, id: i64, busy_until: Millis, at: Millis) -> Result<bool> {
-    let update =
-        sql!("UPDATE payment SET busy_until = $2 WHERE id = $1 AND state = 'started' AND busy_until <= $3");
-    Ok(tx.execute(update, params![id, busy_until, at])? == 1)
+/// Takes a payment for a talk with the gateway, until `busy_until`, and gives it as it is then. `None`
+/// while somebody else talks, and for a payment whose outcome is known.
+pub fn occupy(tx: &mut Tx<'_>, id: i64, busy_until: Millis, at: Millis) -> Result<Option<Payment>> {
+    let update = sql!(concat!(
+        "UPDATE payment SET busy_until = $2 WHERE id = $1 AND state = 'started' AND busy_until <= $3 RETURNING ",
+        columns!()
+    ));
+    Ok(tx.query_opt(update, params![id, busy_until, at], payment)?)
 }
 
-/// The talk is over, and the outcome still open; `error` says why, "" for no reason.
-pub fn release(tx: &mut Tx<'_>, id: i64, error: &str) -> Result<()> {
-    let update =
-        sql!("UPDATE payment SET busy_until = 0, last_error = $2 WHERE id = $1 AND state = 'started'");
-    tx.execute(update, params![id, error])?;
+/// The talk for which `payment` was taken is over, and the outcome still open; `error` says why, "" for no
+/// reason. Whoever has taken it since, because we were too slow, keeps it.
+pub fn release(tx: &mut Tx<'_>, payment: &Payment, error: &str) -> Result<()> {
+    let update = sql!(
+        "UPDATE payment SET busy_until = 0, last_error = $3
+         WHERE id = $1 AND busy_until = $2 AND state = 'started'"
+    );
+    tx.execute(update, params![payment.id, payment.busy_until, error])?;
     Ok(())
+}
+
+/// Why a payment does not come to its end; false when that was known.
+pub fn note_error(tx: &mut Tx<'_>, id: i64, error: &str) -> Result<bool> {
+    let update =
+        sql!("UPDATE payment SET last_error = $2 WHERE id = $1 AND state = 'started' AND last_error <> $2");
+    Ok(tx.execute(update, params![id, error])? == 1)
 }
 
 /// Nobody will pay for this charge.
@@ -218,7 +233,7 @@ pub fn close(tx: &mut Tx<'_>, id: i64, error: &str) -> Result<()> {
     Ok(())
 }
 
-/// The money has moved. False when that was known.
+/// The money has moved: as much as the settlement says. False when that was known.
 pub fn settle(
     tx: &mut Tx<'_>,
     id: i64,
@@ -227,11 +242,72 @@ pub fn settle(
     at: Millis,
 ) -> Result<bool> {
     let update = sql!(
-        "UPDATE payment SET state = 'settled', is_surplus = $3, gateway_id = $2, busy_until = 0, last_error = '',
-                            settled_at = $4
+        "UPDATE payment SET state = 'settled', is_surplus = $3, gateway_id = $2, amount_fen = $5, busy_until = 0,
+                            last_error = '', settled_at = $4
          WHERE id = $1 AND state <> 'settled'"
     );
-    Ok(tx.execute(update, params![id, &settlement.gateway_id, is_surplus, at])? == 1)
+    let values = params![id, &settlement.gateway_id, is_surplus, at, settlement.amount];
+    Ok(tx.execute(update, values)? == 1)
+}
+
+/// Staff have paid back outside of the gateway, which has no id for it. False unless `payment` is still
+/// taken as it was for this.
+pub fn settle_outside(tx: &mut Tx<'_>, payment: &Payment, at: Millis) -> Result<bool> {
+    let update = sql!(
+        "UPDATE payment SET state = 'settled', gateway_id = '', busy_until = 0, last_error = '', settled_at = $3
+         WHERE id = $1 AND busy_until = $2 AND kind = 'refund' AND state = 'started'"
+    );
+    Ok(tx.execute(update, params![payment.id, payment.busy_until, at])? == 1)
+}
+
+/// A payment as staff see it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub payment: Payment,
+    /// "" before it has moved, and for what staff have settled.
+    pub gateway_id: String,
+    pub settled_at: Option<Millis>,
+}
+
+fn listed_payment(row: &Row<'_>) -> yuyue_db::Result<Listed> {
+    let gateway_id: Option<String> = row.get("gateway_id")?;
+    let (payment, settled_at) = (payment(row)?, row.get("settled_at")?);
+    Ok(Listed { payment, gateway_id: gateway_id.unwrap_or_default(), settled_at })
+}
+
+/// What staff look for.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    pub kind: Option<Kind>,
+    pub state: Option<State>,
+    pub order_id: Option<i64>,
+}
+
+/// The payments of a page, newest first, and how many there are.
+pub fn search(tx: &mut Tx<'_>, search: &Search, page: Page) -> Result<(i64, Vec<Listed>)> {
+    macro_rules! found {
+        () => {
+            " FROM payment WHERE (CAST($1 AS TEXT) IS NULL OR kind = $1) AND (CAST($2 AS TEXT) IS NULL OR state = $2)
+              AND (CAST($3 AS BIGINT) IS NULL OR order_id = $3) "
+        };
+    }
+    let (kind, state) = (search.kind.map(Kind::word), search.state.map(State::word));
+    let count = sql!(concat!("SELECT count(*) AS total", found!()));
+    let total = tx.query_one(count, params![kind, state, search.order_id], |row| row.get("total"))?;
+    let list = sql!(concat!(
+        "SELECT gateway_id, settled_at, ",
+        columns!(),
+        found!(),
+        "ORDER BY id DESC LIMIT $4 OFFSET $5"
+    ));
+    let values = params![kind, state, search.order_id, page.size, page.offset()];
+    Ok((total, tx.query(list, values, listed_payment)?))
+}
+
+/// One payment as staff see it.
+pub fn listed(tx: &mut Tx<'_>, id: i64) -> Result<Option<Listed>> {
+    let find = sql!(concat!("SELECT gateway_id, settled_at, ", columns!(), " FROM payment WHERE id = $1"));
+    Ok(tx.query_opt(find, params![id], listed_payment)?)
 }
 
 /// What a report of the gateway's came to.

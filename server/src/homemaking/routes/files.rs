@@ -1,7 +1,5 @@
 //! Uploading pictures (文件上传接口), and showing them.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest as _, Path, Request, State};
@@ -11,7 +9,6 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use futures_util::stream::unfold;
 use serde::Serialize;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
 use utoipa::ToSchema;
 
@@ -22,6 +19,7 @@ use crate::error::Error;
 use crate::homemaking::codes;
 use crate::homemaking::files::{self, Stored};
 use crate::homemaking::store::files as rows;
+use crate::homemaking::upload_memory::{Full, Held, Share};
 use crate::homemaking::view::Form;
 use crate::http::access::BaseUrl;
 use crate::http::envelope::HomemakingReply;
@@ -36,7 +34,7 @@ const MOST_BYTES: usize = 5 << 20;
 /// The longest request: all files, with something for what stands between them. What is longer is cut
 /// off while it arrives.
 pub const LONGEST_BODY: usize = MOST_FILES * MOST_BYTES + (1 << 20);
-/// How often an address may upload in a minute.
+/// How many files an address may upload in a minute; a form without any counts as one.
 const PER_MINUTE: u32 = 120;
 /// The longest name of a field or file, in characters.
 const LONGEST_NAME: usize = 256;
@@ -75,7 +73,8 @@ pub async fn upload(
     count(&app, caller.clone(), now.at).await?;
     let (parts, body) = request.into_parts();
     let form = Multipart::from_request(Request::from_parts(parts.clone(), paced(body)), &app).await;
-    let arrived = Arrived::read(&app, form.map_err(|_| &codes::NO_FILE)?, &now).await?;
+    let sender = Sender { name: caller.clone(), share: app.upload_memory.share(address), now: now.clone() };
+    let arrived = Arrived::read(&app, form.map_err(|_| &codes::NO_FILE)?, &sender).await?;
     let once = Once::of(&parts, arrived.contents().as_bytes(), &app.secrets)?;
     let (form, stored) = (Form::new(&app, &base), arrived.files);
     let kept = stored.clone();
@@ -130,6 +129,13 @@ async fn discard(app: &App, stored: &[(String, Stored)]) {
     files::discard(app, &stored).await;
 }
 
+/// Who sends a form, and when it began.
+struct Sender {
+    name: String,
+    share: Share,
+    now: Now,
+}
+
 /// What has arrived of a form. Each file is stored before the next one is read, so a request holds one
 /// file in memory.
 #[derive(Default)]
@@ -141,12 +147,12 @@ struct Arrived {
 impl Arrived {
     /// Reads the form to its end, even when it is refused in the middle: a client that is still sending
     /// would not see the reply.
-    async fn read(app: &App, mut form: Multipart, now: &Now) -> Result<Self, Error> {
+    async fn read(app: &App, mut form: Multipart, sender: &Sender) -> Result<Self, Error> {
         let (mut arrived, mut refusal) = (Self::default(), None);
         loop {
             match form.next_field().await {
                 Ok(Some(field)) if refusal.is_none() => {
-                    refusal = arrived.take(app, field, now).await.err();
+                    refusal = arrived.take(app, field, sender).await.err();
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => break,
@@ -169,18 +175,22 @@ impl Arrived {
     }
 
     /// A field without a file's name is none of ours.
-    async fn take(&mut self, app: &App, field: Field<'_>, now: &Now) -> Result<(), Error> {
+    async fn take(&mut self, app: &App, field: Field<'_>, sender: &Sender) -> Result<(), Error> {
         let Some(name) = field.file_name().filter(|name| !name.is_empty()) else { return Ok(()) };
         if self.files.len() == MOST_FILES {
             return Err((&codes::TOO_MANY_FILES).into());
+        }
+        // The first one was counted with its form.
+        if !self.files.is_empty() {
+            count(app, sender.name.clone(), sender.now.at).await?;
         }
         let key = field.name().unwrap_or_default().to_owned();
         if [&key, name].into_iter().any(|name| name.chars().count() > LONGEST_NAME) {
             return Err(Error::malformed("参数名或文件名太长", "the name of a field or file is too long"));
         }
         let format = Format::of_name(name).ok_or(&codes::FILE_TYPE)?;
-        let (bytes, _held) = content(app, field).await?;
-        self.files.push((key, files::store(app, format, bytes, now).await?));
+        let (bytes, _held) = content(&sender.share, field).await?;
+        self.files.push((key, files::store(app, format, bytes, &sender.now).await?));
         Ok(())
     }
 
@@ -193,20 +203,17 @@ impl Arrived {
     }
 }
 
-/// A file's content, and its share of the memory that all uploads together may take.
-async fn content(app: &App, mut field: Field<'_>) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Error> {
-    let (mut bytes, mut held) = (Vec::new(), None::<OwnedSemaphorePermit>);
+/// A file's content, and the memory it takes.
+async fn content(share: &Share, mut field: Field<'_>) -> Result<(Vec<u8>, Held), Error> {
+    let (mut bytes, mut held) = (Vec::new(), Held::default());
     while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
         if bytes.len() + chunk.len() > MOST_BYTES {
             return Err((&codes::FILE_TOO_LARGE).into());
         }
-        let size = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-        let more = Arc::clone(&app.upload_memory).try_acquire_many_owned(size);
-        let more = more.map_err(|_| Error::unavailable("uploads hold all the memory they may"))?;
-        match &mut held {
-            Some(held) => held.merge(more),
-            None => held = Some(more),
-        }
+        share.take(chunk.len(), &mut held).map_err(|full| match full {
+            Full::Own => Error::too_many_requests(1),
+            Full::All => Error::unavailable("uploads hold all the memory they may"),
+        })?;
         bytes.extend_from_slice(&chunk);
     }
     Ok((bytes, held))

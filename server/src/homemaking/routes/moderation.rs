@@ -6,7 +6,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Outcome;
-use super::ratings::RatingView;
+use super::ratings::ReviewedRating;
 use super::refunds::RefundDetail;
 use crate::app::App;
 use crate::error::Error;
@@ -125,7 +125,7 @@ pub struct RatingsQuery {
 
 /// Ratings (评价), newest first.
 #[utoipa::path(get, path = "/admin/v1/ratings", tag = "staff", security(("staff" = [])),
-    params(RatingsQuery, PageQuery), responses((status = 200, body = Items<RatingView>)))]
+    params(RatingsQuery, PageQuery), responses((status = 200, body = Items<ReviewedRating>)))]
 pub async fn list_ratings(
     State(app): State<App>,
     _: Auditor,
@@ -136,7 +136,7 @@ pub async fn list_ratings(
     let found = app.db.read("staff.ratings", move |tx| rating_rows::of_status(tx, status, page));
     let (total, found) = found.await?;
     let form = Form::new(&app, "");
-    let items: Result<_, _> = found.into_iter().map(|rating| RatingView::new(rating, &form)).collect();
+    let items: Result<_, _> = found.into_iter().map(|rating| ReviewedRating::new(rating, &form)).collect();
     Reply::ok(&Items::new(page, total, items?))
 }
 
@@ -170,7 +170,7 @@ pub struct RatingReviewRequest {
 
 /// Show or hide a rating (审核评价); the score of its service follows.
 #[utoipa::path(post, path = "/admin/v1/ratings/{id}/review", tag = "staff", security(("staff" = [])),
-    params(("id" = i64, Path)), request_body = RatingReviewRequest, responses((status = 200, body = RatingView)))]
+    params(("id" = i64, Path)), request_body = RatingReviewRequest, responses((status = 200, body = ReviewedRating)))]
 pub async fn review_rating(
     State(app): State<App>,
     Admin(staff): Admin,
@@ -191,5 +191,5 @@ pub async fn review_rating(
         record_change(tx, &staff, &name, &format!("rating {id}"), &before, &after, at)?;
         rating_rows::find(tx, id)?.ok_or_else(|| Error::internal(format!("rating {id} is gone")))
     });
-    Reply::ok(&RatingView::new(reviewed.await?, &Form::new(&app, ""))?)
+    Reply::ok(&ReviewedRating::new(reviewed.await?, &Form::new(&app, ""))?)
 }

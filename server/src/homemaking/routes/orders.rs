@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Outcome, Paging, RoleNumber, role};
 use crate::app::App;
 use crate::error::Error;
+use crate::homemaking::orders::Wish;
 use crate::homemaking::payments::pay::{Paid, pay};
 use crate::homemaking::rules::party;
 use crate::homemaking::states::{By, OrderAction, OrderState, Term as _};
@@ -52,7 +53,8 @@ pub async fn create(State(app): State<App>, user: User, input: Input<OrderReques
     let (limits, form) = (orders::limits(&app.config), Form::new(&app, ""));
     let (once, now) = ((input.once, user.name(), &now), now.clone());
     idempotency::write(&app, "homemaking.order", once, StatusCode::CREATED, move |tx| {
-        let order_id = orders::place(tx, (user.id, service_id.0), address.as_ref(), &form, (&now, limits))?;
+        let wish = Wish { consumer_id: user.id, service_id: service_id.0, address: address.as_deref() };
+        let order_id = orders::place(tx, wish, &form, (&now, limits))?;
         Ok(Ordered { order_id })
     })
     .await
@@ -154,8 +156,8 @@ pub struct OrderActionRequest {
     /// Operation (订单操作类型): 1 agree (同意预约), 2 reject (拒绝预约), 3 pay (支付), 4 confirm (确认订单), 5 rate (评价: use
     /// `v1/rating`), 6 ask for a refund (退款: use `v1/refund`), 7 cancel (取消订单).
     action: IntIn<1, 7>,
-    /// Ours, to pay where the gateway is WeChat Pay: the code of web authorisation that proves whose openid pays
-    /// (支付者的微信授权码); without it the one that paid before.
+    /// Ours, to pay where the gateway is WeChat Pay: the code of `wx.login()` that proves whose openid pays
+    /// (支付者的登录凭证); without it the one that paid before.
     #[serde(default, deserialize_with = "optional")]
     wechat_code: Option<Line<512>>,
 }
@@ -196,10 +198,6 @@ pub async fn act(
         .write("homemaking.act_on_order", move |tx| {
             let order = rows::take(tx, id)?.ok_or_else(not_found)?;
             let by = party(user.id, order.publisher_id, order.consumer_id);
-            // No order is paid without money.
-            if action == OrderAction::Pay && by == By::Consumer {
-                return Err((&codes::ORDER_FAILED).into());
-            }
             orders::advance(tx, &order, (action, by), at, limits)?;
             // Rated where the rating is given.
             if action == OrderAction::Rate { Err(Error::from(&codes::USE_RATING)) } else { Ok(()) }
@@ -214,7 +212,7 @@ pub struct EventView {
     /// Grows with time (编号).
     id: i64,
     /// What was done (操作): `order`, `agree`, `reject`, `pay`, `confirm`, `rate`, `cancel`, `time_out`, `pay_back`, and
-    /// of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `confirm`, `appeal`, `uphold`, `dismiss`.
+    /// of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `settle`, `confirm`, `appeal`, `uphold`, `dismiss`.
     action: String,
     /// Who did it (操作人): `publisher`, `consumer`, `staff` or `system`.
     by: String,

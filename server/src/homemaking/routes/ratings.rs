@@ -126,7 +126,7 @@ pub struct ReplyView {
 }
 
 impl RatingView {
-    pub(super) fn new(rating: Rating, form: &Form) -> Result<Self, Error> {
+    fn new(rating: Rating, form: &Form) -> Result<Self, Error> {
         let unreadable = |error| Error::internal(format!("illustration of rating {}: {error}", rating.id));
         let reply = rating.reply.map(|(content, at)| ReplyView { content, create_time: form.time(at) });
         Ok(Self {
@@ -139,6 +139,24 @@ impl RatingView {
             author: rating.author,
             reply,
         })
+    }
+}
+
+/// A rating as staff see it.
+#[derive(Serialize, ToSchema)]
+pub struct ReviewedRating {
+    /// The order that was rated (预约订单 id).
+    order_id: i64,
+    /// The order's service (服务 id).
+    service_id: i64,
+    #[serde(flatten)]
+    rating: RatingView,
+}
+
+impl ReviewedRating {
+    pub(super) fn new(rating: Rating, form: &Form) -> Result<Self, Error> {
+        let (order_id, service_id) = (rating.order_id, rating.service_id);
+        Ok(Self { order_id, service_id, rating: RatingView::new(rating, form)? })
     }
 }
 

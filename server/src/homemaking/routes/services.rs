@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::error::Error;
 use crate::homemaking::rules::{Period, party_to_service};
 use crate::homemaking::states::{By, SERVICE, ServiceAction, ServiceState, Term as _};
-use crate::homemaking::store::listing::{self, Filter, Sort};
-use crate::homemaking::store::services::{self, Draft, Service};
+use crate::homemaking::store::listing::{self, Filter, Sort, late};
+use crate::homemaking::store::services::{self, Draft, Own, Service};
 use crate::homemaking::view::{Form, ListedService, Paged, ServiceView, Success};
 use crate::homemaking::{Fen, User, category_of, codes, jobs, store};
 use crate::http::access::BaseUrl;
@@ -81,9 +81,12 @@ pub async fn list(
         keyword: query.keyword.map(String::from),
         sort: query.sort.unwrap_or_default(),
     };
-    jobs::catch_up(&app, app.clock.now().at).await?;
-    let (total, found) =
-        app.db.read("homemaking.services", move |tx| listing::list(tx, &filter, page)).await?;
+    let at = app.clock.now().at;
+    let found = match jobs::keep_up(&app, at).await? {
+        true => app.db.read("homemaking.services", move |tx| listing::list(tx, &filter, page)).await,
+        false => app.db.read("homemaking.late_services", move |tx| late::list(tx, &filter, page, at)).await,
+    };
+    let (total, found) = found?;
     let form = Form::new(&app, &base);
     let data = found.into_iter().map(|service| ListedService::new(service, &form)).collect();
     Reply::ok(&Paged::new(page, total, data))
@@ -186,10 +189,10 @@ pub async fn mine(
     Query(query): Query<MineQuery>,
     Query(paging): Query<Paging>,
 ) -> Outcome {
-    let (page, owner) = (Page::from(paging), (user.id, query.kind.0));
+    let page = Page::from(paging);
     let status = query.status.and_then(|status| ServiceState::of(status.0));
-    let found =
-        app.db.read("homemaking.my_services", move |tx| services::of_publisher(tx, owner, status, page));
+    let own = Own { publisher_id: user.id, kind: query.kind.0, status };
+    let found = app.db.read("homemaking.my_services", move |tx| services::of_publisher(tx, own, page));
     let (total, found) = found.await?;
     let form = Form::new(&app, &base);
     let data = found.into_iter().map(|service| ServiceView::of_own(service, &form)).collect();

@@ -43,7 +43,7 @@ pub async fn log_in(State(app): State<App>, address: ClientAddress, input: Input
     let (hash, expires_at) = (fingerprint(&token), at + app.config.homemaking.token_lifetime);
     let logged_in = app.db.write("homemaking.log_in", move |tx| {
         let Some(enrolment) = store::enrolments::take_good(tx, &pair, at)? else { return Ok(false) };
-        store::tokens::insert(tx, &hash, (enrolment.id, enrolment.user_id), at, expires_at)?;
+        store::tokens::insert(tx, &hash, &enrolment, at, expires_at)?;
         Ok::<_, Error>(true)
     });
     if !logged_in.await? {

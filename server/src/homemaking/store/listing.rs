@@ -2,7 +2,10 @@
 //!
 //! A step of a service only writes when the list has to look at it (`turns_at`). Whoever lists next,
 //! or a timer, brings the list up to date first, one at a time: so the totals need no lock that
-//! publishers would queue for, and a list still shows exactly what is published at that instant.
+//! publishers would queue for, and a list still shows exactly what is published at that instant. More
+//! than a request should wait for is left to the timer; until it is done, [`late`] reads around it.
+
+pub mod late;
 
 use std::collections::BTreeMap;
 
@@ -16,17 +19,26 @@ use crate::homemaking::states::{ServiceState, Term as _};
 use crate::http::page::Page;
 use crate::{locks, text};
 
-const BATCH: i64 = 100;
+/// How many services are looked at in one transaction.
+pub const BATCH: i64 = 100;
 /// A facet is type * this + category; 0 stands for any.
 const TYPES: i64 = 100;
 
-/// Whether something has to be put on the list or taken off by now.
-pub fn is_behind(tx: &mut Tx<'_>, at: Millis) -> Result<bool> {
-    let find = sql!("SELECT id FROM service WHERE turns_at <= $1 ORDER BY turns_at LIMIT 1");
-    Ok(tx.query_opt(find, params![at], |_| Ok(()))?.is_some())
+/// How many services have to be put on the list or taken off by now, counted to one more than a batch.
+pub fn waiting(tx: &mut Tx<'_>, at: Millis) -> Result<i64> {
+    let count = sql!(
+        "SELECT count(*) AS waiting FROM (SELECT id FROM service WHERE turns_at <= $1 ORDER BY turns_at LIMIT $2) w"
+    );
+    Ok(tx.query_one(count, params![at, BATCH + 1], |row| row.get("waiting"))?)
 }
 
-/// Looks at no more than a hundred services that the list has to look at.
+/// When the list next has to look at a service.
+pub fn next_turn(tx: &mut Tx<'_>) -> Result<Option<Millis>> {
+    let find = sql!("SELECT turns_at FROM service WHERE turns_at IS NOT NULL ORDER BY turns_at LIMIT 1");
+    Ok(tx.query_opt(find, &[], |row| row.get("turns_at"))?)
+}
+
+/// Looks at a batch of the services that the list has to look at.
 pub fn catch_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
     tx.lock(Lock::Exclusive(locks::LISTING))?;
     let due = sql!("SELECT id FROM service WHERE turns_at <= $1 ORDER BY turns_at, id LIMIT $2");
@@ -185,6 +197,17 @@ pub struct Filter {
     pub sort: Sort,
 }
 
+impl Filter {
+    fn facet(&self) -> i64 {
+        self.kind.unwrap_or(0) * TYPES + self.category_id.unwrap_or(0)
+    }
+
+    /// The keyword as titles are searched.
+    fn key(&self) -> Option<String> {
+        self.keyword.as_deref().map(text::search_key)
+    }
+}
+
 /// The five orders of one list; the last parameters are size and offset.
 macro_rules! sorted {
     ($sort:expr, $text:ident) => {
@@ -197,13 +220,16 @@ macro_rules! sorted {
         }
     };
 }
+pub(super) use sorted;
 
 /// The services of a page of the list, and how many there are on all pages. The list has been brought
 /// up to date.
 pub fn list(tx: &mut Tx<'_>, filter: &Filter, page: Page) -> Result<(i64, Vec<Service>)> {
-    let facet = filter.kind.unwrap_or(0) * TYPES + filter.category_id.unwrap_or(0);
-    if let Some(keyword) = &filter.keyword {
-        return by_keyword(tx, &text::search_key(keyword), (facet, filter.sort), page);
+    let facet = filter.facet();
+    if let Some(key) = filter.key() {
+        let Some(part) = rarest_part(tx, &key)? else { return Ok((0, Vec::new())) };
+        let total = total_with(tx, facet, &part)?;
+        return Ok((total, with_part(tx, &part, (facet, filter.sort), page)?));
     }
     macro_rules! whole {
         ($order:literal) => {
@@ -218,8 +244,7 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter, page: Page) -> Result<(i64, Vec<Se
             )
         };
     }
-    let find = sql!("SELECT total FROM service_listing_total WHERE facet = $1");
-    let total = tx.query_opt(find, params![facet], |row| row.get("total"))?.unwrap_or(0);
+    let total = total(tx, facet)?;
     if page.offset() >= total {
         return Ok((total, Vec::new()));
     }
@@ -227,15 +252,41 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter, page: Page) -> Result<(i64, Vec<Se
     Ok((total, tx.query(sorted!(filter.sort, whole), values, service)?))
 }
 
-fn by_keyword(
-    tx: &mut Tx<'_>,
-    key: &str,
-    (facet, sort): (i64, Sort),
-    page: Page,
-) -> Result<(i64, Vec<Service>)> {
-    let Some((gram, total)) = rarest_part(tx, key)? else { return Ok((0, Vec::new())) };
-    // A part that is the whole keyword says it all; of a longer one the title must have the rest too.
-    let rest = (gram != key).then_some(key);
+/// How many services a facet has.
+fn total(tx: &mut Tx<'_>, facet: i64) -> Result<i64> {
+    let find = sql!("SELECT total FROM service_listing_total WHERE facet = $1");
+    Ok(tx.query_opt(find, params![facet], |row| row.get("total"))?.unwrap_or(0))
+}
+
+/// The kept part of a keyword by which its services are found.
+struct Part {
+    gram: String,
+    /// How many titles have it.
+    total: i64,
+    /// The keyword, where it is longer: the titles must have the rest, too.
+    rest: Option<String>,
+}
+
+impl Part {
+    fn filter(&self, facet: i64) -> [Value<'_>; 3] {
+        [facet.into(), self.gram.as_str().into(), self.rest.as_deref().into()]
+    }
+}
+
+/// How many services of a facet have a keyword in their titles.
+fn total_with(tx: &mut Tx<'_>, facet: i64, part: &Part) -> Result<i64> {
+    if part.rest.is_none() && facet == 0 {
+        return Ok(part.total);
+    }
+    let count = sql!(
+        "SELECT count(*) AS total FROM service_gram g CROSS JOIN service_listing l CROSS JOIN service s
+         WHERE g.gram = $2 AND l.facet = $1 AND l.service_id = g.service_id AND s.id = g.service_id
+           AND (CAST($3 AS TEXT) IS NULL OR replace(s.listed_key, $3, '') <> s.listed_key)"
+    );
+    Ok(tx.query_one(count, &part.filter(facet), |row| row.get("total"))?)
+}
+
+fn with_part(tx: &mut Tx<'_>, part: &Part, (facet, sort): (i64, Sort), page: Page) -> Result<Vec<Service>> {
     // CROSS JOIN: found by the part first, for walking a whole list in its order until ten titles have a
     // rare part would take longer the more there are.
     macro_rules! matching {
@@ -252,39 +303,30 @@ fn by_keyword(
             )
         };
     }
-    let filter = [Value::from(facet), gram.as_str().into(), rest.into()];
-    let count = sql!(
-        "SELECT count(*) AS total FROM service_gram g CROSS JOIN service_listing l CROSS JOIN service s
-         WHERE g.gram = $2 AND l.facet = $1 AND l.service_id = g.service_id AND s.id = g.service_id
-           AND (CAST($3 AS TEXT) IS NULL OR replace(s.listed_key, $3, '') <> s.listed_key)"
-    );
-    let total = match rest {
-        None if facet == 0 => total,
-        _ => tx.query_one(count, &filter, |row| row.get("total"))?,
-    };
-    let values = [filter.as_slice(), params![page.size, page.offset()]].concat();
+    let values = [part.filter(facet).as_slice(), params![page.size, page.offset()]].concat();
     let list = match sort {
         // The parts stand in this order already.
         Sort::Newest => sql!(matching!("g.service_id DESC")),
         sort => sorted!(sort, matching),
     };
-    Ok((total, tx.query(list, &values, service)?))
+    Ok(tx.query(list, &values, service)?)
 }
 
-/// The longest kept part of a keyword that the fewest titles have, and how many; `None` when one of
-/// its parts is in no title.
-fn rarest_part(tx: &mut Tx<'_>, key: &str) -> Result<Option<(String, i64)>> {
+/// The longest kept part of a keyword that the fewest titles have; `None` when one of its parts is in
+/// no title.
+fn rarest_part(tx: &mut Tx<'_>, key: &str) -> Result<Option<Part>> {
     let characters: Vec<char> = key.chars().collect();
     let find = sql!("SELECT total FROM service_gram_total WHERE gram = $1");
-    let mut rarest: Option<(String, i64)> = None;
+    let mut rarest: Option<Part> = None;
     for part in characters.windows(characters.len().min(text::LONGEST_GRAM)) {
         let gram: String = part.iter().collect();
         let total: i64 = tx.query_opt(find, params![&gram], |row| row.get("total"))?.unwrap_or(0);
         if total == 0 {
             return Ok(None);
         }
-        if rarest.as_ref().is_none_or(|(_, least)| total < *least) {
-            rarest = Some((gram, total));
+        if rarest.as_ref().is_none_or(|rarest| total < rarest.total) {
+            let rest = (gram != key).then(|| key.to_owned());
+            rarest = Some(Part { gram, total, rest });
         }
     }
     Ok(rarest)

@@ -199,13 +199,17 @@ pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Service>> {
     Ok(tx.query_opt(find, params![id], service)?)
 }
 
-/// A publisher's services of a type, of a status or of all, the newest first, and how many there are.
-pub fn of_publisher(
-    tx: &mut Tx<'_>,
-    (publisher_id, kind): (i64, i64),
-    status: Option<ServiceState>,
-    page: Page,
-) -> Result<(i64, Vec<Service>)> {
+/// Which of a publisher's services are looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Own {
+    pub publisher_id: i64,
+    pub kind: i64,
+    pub status: Option<ServiceState>,
+}
+
+/// A publisher's services, the newest first, and how many there are.
+pub fn of_publisher(tx: &mut Tx<'_>, own: Own, page: Page) -> Result<(i64, Vec<Service>)> {
+    let Own { publisher_id, kind, status } = own;
     macro_rules! mine {
         ($and:literal) => {
             (

@@ -3,12 +3,14 @@
 use yuyue_db::{Tx, params, sql};
 
 use super::Result;
+use super::enrolments::Enrolment;
 use crate::clock::Millis;
 
+/// A new token of a pair and its user.
 pub fn insert(
     tx: &mut Tx<'_>,
     hash: &str,
-    (enrolment_id, user_id): (i64, i64),
+    enrolment: &Enrolment,
     at: Millis,
     expires_at: Millis,
 ) -> Result<()> {
@@ -16,7 +18,7 @@ pub fn insert(
         "INSERT INTO home_token (token_hash, enrolment_id, user_id, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5)"
     );
-    tx.execute(insert, params![hash, enrolment_id, user_id, at, expires_at])?;
+    tx.execute(insert, params![hash, enrolment.id, enrolment.user_id, at, expires_at])?;
     Ok(())
 }
 

@@ -123,12 +123,14 @@ impl From<Url> for String {
 }
 
 /// What `wx.chooseAddress()` gives (收货地址), as an object or as its JSON text: at most 20 entries,
-/// texts or numbers.
+/// texts or numbers. A number too large to be given back as it came is refused.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Address(pub Map<String, Value>);
 
 const ENTRIES: usize = 20;
 const LONGEST_ENTRY: usize = 500;
+/// From here on floats leave out whole numbers.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Address {
     fn read(value: Value) -> Result<Option<Self>, Expected> {
@@ -153,6 +155,10 @@ impl Address {
             is_plain(name)
                 && match value {
                     Value::String(text) => is_plain(text),
+                    // A whole number beyond 64 bits was made a float on the way here.
+                    Value::Number(number) if number.is_f64() => {
+                        number.as_f64().is_some_and(|number| number.abs() < EXACT)
+                    }
                     Value::Number(_) | Value::Bool(_) | Value::Null => true,
                     _ => false,
                 }
@@ -255,6 +261,13 @@ mod tests {
         }
         for wrong in ["1", "[]", "\"x\"", "\"[]\"", r#"{"a":{}}"#, r#"{"a":"\u0000"}"#] {
             assert!(read(wrong).is_err(), "{wrong}");
+        }
+        for exact in ["18446744073709551615", "-9223372036854775808", "113.32452"] {
+            let kept = read(&format!("{{\"a\":{exact}}}")).unwrap().unwrap();
+            assert_eq!(kept.0["a"].to_string(), exact);
+        }
+        for lost in ["18446744073709551616", "-9223372036854775809", "1e300"] {
+            assert!(read(&format!("{{\"a\":{lost}}}")).is_err(), "{lost}");
         }
     }
 }

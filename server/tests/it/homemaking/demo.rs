@@ -1,11 +1,13 @@
 //! What the demo starts with.
 
 use serde_json::{Value, json};
+use yuyue::adapters::payment_simulator::Fault;
 
 use crate::support::TestApp;
 
 both! {
     the_demo_has_services_and_orders_to_look_at,
+    a_start_that_was_interrupted_is_completed_by_the_next,
 }
 
 async fn the_demo_has_services_and_orders_to_look_at(app: TestApp) {
@@ -50,4 +52,26 @@ async fn the_demo_has_services_and_orders_to_look_at(app: TestApp) {
     assert_eq!((&rated["score"], &rated["sales_volume"]), (&json!("5"), &json!(1)));
     let report = yuyue::homemaking::ledger::check::verify(&app.db, app.clock.now().at).await.unwrap();
     assert_eq!(report.differences, [""; 0]);
+}
+
+async fn a_start_that_was_interrupted_is_completed_by_the_next(app: TestApp) {
+    app.leaves_messages();
+    // In the midst of paying.
+    app.world().payment.set_fault(Fault::Down);
+    yuyue::demo::seed(app.app()).await.unwrap_err();
+    let statuses = "SELECT CAST(status AS TEXT) AS value FROM service_order ORDER BY id";
+    assert_eq!(app.texts(statuses).await, ["0", "1", "1", "1", "1", "6", "1"]);
+    app.world().payment.set_fault(Fault::Ok);
+    yuyue::demo::seed(app.app()).await.unwrap();
+    assert_eq!(app.texts(statuses).await, ["0", "1", "2", "3", "4", "6", "2"]);
+    let finished = app.checksums().await;
+    yuyue::demo::seed(app.app()).await.unwrap();
+    assert_eq!(app.checksums().await, finished);
+    // What people do to the samples stays.
+    let consumer = app.user(1).await;
+    let refund = app.number("SELECT id AS value FROM refund").await;
+    consumer.act_on_refund(refund, 3).await.ok();
+    yuyue::demo::seed(app.app()).await.unwrap();
+    assert_eq!(app.refund_status(refund).await, 5);
+    assert_eq!(app.number("SELECT count(*) AS value FROM refund").await, 1);
 }

@@ -11,6 +11,7 @@ use image::{DynamicImage, ImageFormat, RgbImage};
 use serde_json::{Value, json};
 use yuyue::adapters::s3_simulator::S3Simulator;
 use yuyue::clock::{DAY, HOUR, MINUTE};
+use yuyue::homemaking::upload_memory::Held;
 
 use crate::support::TestApp;
 use crate::support::wire::Answer;
@@ -285,6 +286,15 @@ async fn an_address_uploads_120_times_a_minute(app: TestApp) {
     app.at_address("192.0.2.9").upload(&[("a", "a.png", &png)]).await.made();
     app.clock.advance(MINUTE);
     app.upload(&[("a", "a.png", &png)]).await.made();
+    // Each file counts, not each form.
+    let nine: Vec<Part<'_>> =
+        ["1", "2", "3", "4", "5", "6", "7", "8", "9"].map(|key| (key, "a.png", png.as_slice())).into();
+    for _ in 0..13 {
+        app.upload(&nine).await.made();
+    }
+    let kept = app.files().await;
+    assert_eq!(app.upload(&nine).await.failure(), (429, 429));
+    assert_eq!(app.files().await, kept, "of a form that is too much nothing stays");
 }
 
 async fn a_repeat_with_a_key_is_one_upload(app: TestApp) {
@@ -456,13 +466,25 @@ async fn a_full_store_is_told(app: TestApp) {
 
 async fn uploads_share_a_bounded_memory(app: TestApp) {
     let png = picture(ImageFormat::Png);
-    let all = u32::try_from(app.upload_memory.available_permits()).unwrap();
-    let others = Arc::clone(&app.upload_memory).try_acquire_many_owned(all - 10).unwrap();
+    let all = app.upload_memory.free();
+    let take = |host: &str, bytes: usize| {
+        let mut held = Held::default();
+        app.upload_memory.share(host.parse().unwrap()).take(bytes, &mut held).unwrap();
+        held
+    };
+    // One address, sending slowly: the others do not feel it.
+    let first = take("127.0.0.1", (64 << 20) - 10);
     let refused = app.upload(&[("a", "a.png", &png)]).await;
+    assert_eq!((refused.failure(), refused.header("retry-after")), ((429, 429), "1"));
+    let other = app.at_address("192.0.2.9");
+    other.upload(&[("a", "a.png", &png)]).await.made();
+    // Four of them.
+    let others = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|host| take(host, 64 << 20));
+    let refused = other.upload(&[("a", "a.png", &png)]).await;
     assert_eq!((refused.failure(), refused.header("retry-after")), ((503, 503), "1"));
-    drop(others);
+    drop((first, others));
     app.upload(&[("a", "a.png", &png)]).await.made();
-    assert_eq!(app.upload_memory.available_permits(), all as usize);
+    assert_eq!(app.upload_memory.free(), all);
 }
 
 async fn the_chat_has_a_ticket(app: TestApp) {

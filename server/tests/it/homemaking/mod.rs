@@ -3,6 +3,7 @@
 mod bad_input;
 mod demo;
 mod files;
+mod late_listing;
 mod listing;
 mod orders;
 mod payments;

@@ -72,6 +72,8 @@ async fn what_cannot_be_ordered(app: TestApp) {
     assert_eq!(publisher.order(service).await.failure(), (400, 10009), "one's own");
     let wanted = publisher.published(&json!({ "type": 2 })).await;
     assert_eq!(consumer.order(wanted).await.failure(), (400, 10009), "wanted");
+    publisher.act_on_service(wanted, 2).await.ok();
+    assert_eq!(consumer.order(wanted).await.failure(), (400, 10009), "wanted, whatever its state");
     assert_eq!(consumer.order(99).await.failure(), (404, 10008), "nothing");
     let dates = [("2021-09-01", "2021-09-30"), ("2021-10-02", "2021-10-03")];
     for (begin, end) in dates {

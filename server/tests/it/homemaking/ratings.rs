@@ -157,6 +157,8 @@ async fn reviewed_ratings_wait_for_staff(app: TestApp) {
     assert_eq!(stranger.home_get(&list).await.ok()["total"], 0);
     let waiting = app.staff(Role::Auditor).await.get("/admin/v1/ratings?status=1").await.expect(200).json();
     assert_eq!((&waiting["total"], &waiting["items"][0]["id"]), (&json!(1), &json!(id)));
+    assert_eq!(waiting["items"][0]["order_id"], *order);
+    assert_eq!(waiting["items"][0]["service_id"], *service);
     assert_eq!(app.review_rating(id, "show").await.expect(200).json()["status"], 2);
     assert_eq!(app.score(&deal).await, "3");
     assert_eq!(stranger.home_get(&list).await.ok()["total"], 1);

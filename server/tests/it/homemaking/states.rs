@@ -131,7 +131,7 @@ fn orders_move_as_the_contract_says() {
 
 #[test]
 fn refunds_move_as_the_contract_says() {
-    use RefundAction::{Agree, Appeal, Cancel, Confirm, Dismiss, PayBack, Reject, Uphold};
+    use RefundAction::{Agree, Appeal, Cancel, Confirm, Dismiss, PayBack, Reject, Settle, Uphold};
     const NO: i64 = -10016;
     const DECIDE: i64 = -10014;
     expect(
@@ -146,6 +146,7 @@ fn refunds_move_as_the_contract_says() {
             (Appeal, &[-10015; 6]),
             (Uphold, &[NOT_ALLOWED; 6]),
             (Dismiss, &[NOT_ALLOWED; 6]),
+            (Settle, &[NOT_ALLOWED; 6]),
         ],
     );
     expect(
@@ -160,6 +161,7 @@ fn refunds_move_as_the_contract_says() {
             (Appeal, &[NO, NO, NO, NO, 4, NO]),
             (Uphold, &[NOT_ALLOWED; 6]),
             (Dismiss, &[NOT_ALLOWED; 6]),
+            (Settle, &[NOT_ALLOWED; 6]),
         ],
     );
     expect(
@@ -174,6 +176,7 @@ fn refunds_move_as_the_contract_says() {
             (Appeal, &[NOT_ALLOWED; 6]),
             (Uphold, &[NOT_ALLOWED; 6]),
             (Dismiss, &[NOT_ALLOWED; 6]),
+            (Settle, &[NOT_ALLOWED; 6]),
         ],
     );
     expect(
@@ -188,6 +191,7 @@ fn refunds_move_as_the_contract_says() {
             (Appeal, &[NOT_ALLOWED; 6]),
             (Uphold, &[NO, NO, NO, NO, 1, NO]),
             (Dismiss, &[NO, NO, NO, NO, 4, NO]),
+            (Settle, &[NO, 2, NO, NO, NO, NO]),
         ],
     );
     expect(
@@ -202,6 +206,7 @@ fn refunds_move_as_the_contract_says() {
             (Appeal, &[NOT_ALLOWED; 6]),
             (Uphold, &[NOT_ALLOWED; 6]),
             (Dismiss, &[NOT_ALLOWED; 6]),
+            (Settle, &[NOT_ALLOWED; 6]),
         ],
     );
 }

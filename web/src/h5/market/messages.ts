@@ -130,6 +130,7 @@ const zh = {
     cancel: '撤销退款申请',
     uphold: '申诉成立',
     dismiss: '申诉驳回',
+    settle: '线下退款',
   } as Record<string, string>,
   by: { publisher: '发布者', consumer: '消费者', staff: '工作人员', system: '系统' } as Record<
     string,
@@ -314,6 +315,7 @@ const en: typeof zh = {
     cancel: 'Refund withdrawn',
     uphold: 'Appeal upheld',
     dismiss: 'Appeal dismissed',
+    settle: 'Paid back by staff',
   },
   by: { publisher: 'Publisher', consumer: 'Customer', staff: 'Staff', system: 'System' },
   reason: 'Why',

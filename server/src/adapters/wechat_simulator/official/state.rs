@@ -15,7 +15,7 @@ use crate::ids::Ids;
 const TOKEN_LIFE: Millis = 2 * HOUR;
 /// How long before its end a token gets its successor; until then both work.
 const OVERLAP: Millis = 5 * MINUTE;
-const CODE_LIFE: Millis = 5 * MINUTE;
+pub(super) const CODE_LIFE: Millis = 5 * MINUTE;
 /// How long a `client_msg_id` is remembered.
 const REPEAT_WINDOW: Millis = 10 * MINUTE;
 
@@ -26,7 +26,7 @@ impl Refusal {
     pub const BUSY: Self = Self(-1, "system error");
 }
 
-type Outcome = Result<Value, Refusal>;
+pub(super) type Outcome = Result<Value, Refusal>;
 
 pub(super) struct Account {
     app_id: &'static str,
@@ -99,7 +99,7 @@ impl Account {
         if !is("grant_type", "client_credential") {
             return Err(Refusal(40_002, "invalid grant_type"));
         }
-        self.check_app(is("appid", self.app_id), is("secret", self.app_secret))?;
+        check_app(is("appid", self.app_id), is("secret", self.app_secret))?;
         let force = given.get("force_refresh").and_then(Value::as_bool).unwrap_or_default();
         if force {
             self.forced.retain(|at| now - at < DAY);
@@ -123,14 +123,6 @@ impl Account {
         let said = json!({"access_token": token.value, "expires_in": (token.ends - now) / SECOND});
         self.token = Some(token);
         Ok(said)
-    }
-
-    fn check_app(&self, id: bool, secret: bool) -> Result<(), Refusal> {
-        match (id, secret) {
-            (true, true) => Ok(()),
-            (true, false) => Err(Refusal(40_125, "invalid appsecret")),
-            (false, _) => Err(Refusal(40_013, "invalid appid")),
-        }
     }
 
     pub fn send(&mut self, query: &str, body: &Bytes, now: Millis) -> Outcome {
@@ -219,7 +211,7 @@ impl Account {
     pub fn exchange(&mut self, query: &str, now: Millis) -> Outcome {
         let query = parameters(query);
         let is = |name: &str, expected: &str| query.get(name).is_some_and(|given| given == expected);
-        self.check_app(is("appid", self.app_id), is("secret", self.app_secret))?;
+        check_app(is("appid", self.app_id), is("secret", self.app_secret))?;
         if !is("grant_type", "authorization_code") {
             return Err(Refusal(40_002, "invalid grant_type"));
         }
@@ -266,9 +258,17 @@ impl Account {
     }
 }
 
+pub(super) fn check_app(id: bool, secret: bool) -> Result<(), Refusal> {
+    match (id, secret) {
+        (true, true) => Ok(()),
+        (true, false) => Err(Refusal(40_125, "invalid appsecret")),
+        (false, _) => Err(Refusal(40_013, "invalid appid")),
+    }
+}
+
 const MALFORMED: Refusal = Refusal(47_001, "data format error");
 const BAD_VALUE: Refusal = Refusal(47_003, "argument invalid! data value invalid");
 
-fn parameters(query: &str) -> HashMap<String, String> {
+pub(super) fn parameters(query: &str) -> HashMap<String, String> {
     form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }

@@ -6,11 +6,19 @@ use crate::homemaking::states::Term as _;
 
 const PRICE: Fen = Fen(30_000);
 
+/// How far the way back of a charge has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Back {
+    OnItsWay,
+    Done,
+    DoneByStaff,
+}
+
 /// What may happen to an order's money, in this order; each step makes its rows as the server does.
 #[derive(Clone, Copy, Debug)]
 struct Story {
     /// Charges that came too late or twice, and whether each has gone back.
-    surplus: [Option<bool>; 2],
+    surplus: [Option<Back>; 2],
     ends: End,
 }
 
@@ -19,9 +27,7 @@ enum End {
     Unpaid(OrderState),
     Paid,
     Confirmed(OrderState),
-    /// Agreed to, and the money on its way.
-    Returning,
-    Returned,
+    Returned(Back),
 }
 
 fn entry(books: &mut OrderBooks, movement: Movement, payment_id: Option<i64>) {
@@ -36,15 +42,18 @@ fn entry(books: &mut OrderBooks, movement: Movement, payment_id: Option<i64>) {
     });
 }
 
-fn charge(books: &mut OrderBooks, is_surplus: bool, back: Option<bool>) {
+fn charge(books: &mut OrderBooks, is_surplus: bool, back: Option<Back>) {
     let payment_id = i64::try_from(books.charges.len()).unwrap() * 2 + 1;
     entry(books, Movement::Charge, Some(payment_id));
-    let back = back.map(|is_settled| {
+    let back = back.map(|back| {
         let payment_id = payment_id + 1;
-        if is_settled {
-            entry(books, Movement::Refund, Some(payment_id));
+        match back {
+            Back::OnItsWay => {}
+            Back::Done => entry(books, Movement::Refund, Some(payment_id)),
+            Back::DoneByStaff => entry(books, Movement::RefundOutside, Some(payment_id)),
         }
-        Returned { payment_id, amount: PRICE, is_settled, since: 0 }
+        let (is_settled, is_outside) = (back != Back::OnItsWay, back == Back::DoneByStaff);
+        Returned { payment_id, amount: PRICE, is_settled, is_outside, since: 0 }
     });
     books.charges.push(Charged { payment_id, amount: PRICE, is_surplus, back });
 }
@@ -52,8 +61,8 @@ fn charge(books: &mut OrderBooks, is_surplus: bool, back: Option<bool>) {
 fn told(story: Story) -> OrderBooks {
     let status = match story.ends {
         End::Unpaid(status) | End::Confirmed(status) => status,
-        End::Paid | End::Returning => OrderState::Unconfirmed,
-        End::Returned => OrderState::Cancelled,
+        End::Paid | End::Returned(Back::OnItsWay) => OrderState::Unconfirmed,
+        End::Returned(_) => OrderState::Cancelled,
     };
     let (charges, entries) = (Vec::new(), Vec::new());
     let mut books = OrderBooks { order_id: 7, status, price: PRICE, charges, entries };
@@ -67,22 +76,21 @@ fn told(story: Story) -> OrderBooks {
             charge(&mut books, false, None);
             entry(&mut books, Movement::Confirm, None);
         }
-        End::Returning => charge(&mut books, false, Some(false)),
-        End::Returned => charge(&mut books, false, Some(true)),
+        End::Returned(back) => charge(&mut books, false, Some(back)),
     }
     books
 }
 
 fn stories() -> impl Strategy<Value = Story> {
     use OrderState::{Cancelled, Completed, Rejected, Unapproved, Unpaid, Unrated};
+    let back = proptest::sample::select(vec![Back::OnItsWay, Back::Done, Back::DoneByStaff]);
     let ends = prop_oneof![
         proptest::sample::select(vec![Unapproved, Unpaid, Cancelled, Rejected]).prop_map(End::Unpaid),
         Just(End::Paid),
         proptest::sample::select(vec![Unrated, Completed]).prop_map(End::Confirmed),
-        Just(End::Returning),
-        Just(End::Returned),
+        back.clone().prop_map(End::Returned),
     ];
-    let surplus = proptest::option::of(any::<bool>());
+    let surplus = proptest::option::of(back);
     ([surplus.clone(), surplus], ends).prop_map(|(surplus, ends)| Story { surplus, ends })
 }
 
@@ -145,7 +153,7 @@ proptest! {
     fn any_damage_is_found(story in stories(), done in damages()) {
         let mut books = told(story);
         // A price matters while the order's money is somewhere.
-        let is_priced = !matches!(story.ends, End::Unpaid(_) | End::Returned);
+        let is_priced = !matches!(story.ends, End::Unpaid(_) | End::Returned(Back::Done | Back::DoneByStaff));
         let has_money = !books.entries.is_empty();
         prop_assume!(if matches!(done, Damage::AnotherPrice) { is_priced } else { has_money });
         damage(&mut books, done);
@@ -185,7 +193,8 @@ fn a_difference_says_what_and_where() {
 
 #[test]
 fn money_that_does_not_go_back_in_a_day_is_told() {
-    let books = told(Story { surplus: [Some(false), None], ends: End::Unpaid(OrderState::Cancelled) });
+    let books =
+        told(Story { surplus: [Some(Back::OnItsWay), None], ends: End::Unpaid(OrderState::Cancelled) });
     assert_eq!(differences(&books, DAY), [""; 0]);
     assert_eq!(
         differences(&books, DAY + 1),

@@ -3,9 +3,12 @@
 mod crash;
 mod ledger;
 mod notifications;
+mod payers;
 mod paying;
 mod refunding;
+mod settling;
 mod wechat;
+mod wechat_faults;
 
 use axum::http::Method;
 use serde_json::{Value, json};

@@ -32,6 +32,12 @@ export const homemaking: Area = {
       component: () => import('./RefundsPage.vue'),
     },
     {
+      path: 'payments',
+      title: () => text.value.payments,
+      role: 'auditor',
+      component: () => import('./PaymentsPage.vue'),
+    },
+    {
       path: 'ledger',
       title: () => text.value.ledger,
       role: 'auditor',
