@@ -59,6 +59,7 @@ const PAGES = [
   { path: 'ratings', shows: '师傅很准时' },
   { path: 'orders', shows: '空调清洗' },
   { path: 'refunds', shows: '约好的时间没有人来' },
+  { path: 'payments', shows: '已到账' },
   { path: 'ledger', shows: '收款减退款等于余额' },
   { path: 'enrolments', shows: 'spring-2' },
 ]
