@@ -16,7 +16,7 @@ pub struct Scenario {
 
 const SUCCESS: &[u8] = b"\"error_no\":0";
 const SLOTS_A_DAY: u64 = 720;
-const DAYS: u64 = 14;
+const DAYS: usize = 14;
 
 /// Prepared state of a server: tokens, days, accounts.
 pub struct Prepared {
@@ -43,7 +43,7 @@ impl Prepared {
         let days = call(address, post("/v1/available-days/list", None, "{}")).await;
         let days = days["data"]["days"].as_array().expect("days are listed");
         // Today is among them as long as it is not over.
-        let later = days.len().checked_sub(DAYS as usize).expect("as many days can be booked");
+        let later = days.len().checked_sub(DAYS).expect("as many days can be booked");
         let days: Vec<String> =
             days[later..].iter().filter_map(|day| day.as_str().map(str::to_owned)).collect();
         Arc::new(Self { staff, days, people: AtomicU64::new(0) })
@@ -54,7 +54,7 @@ impl Prepared {
         let minute_of_day = slot % SLOTS_A_DAY;
         let body = format!(
             r#"{{"day":"{}","hour":{},"minute":{},"open_id":"bench-{person}","name":"张三","phone_num":"138{:08}"}}"#,
-            self.days[(slot / SLOTS_A_DAY % DAYS) as usize],
+            self.days[(slot / SLOTS_A_DAY % DAYS as u64) as usize],
             minute_of_day / 60,
             minute_of_day % 60,
             person % 100_000_000
@@ -64,7 +64,7 @@ impl Prepared {
 
     pub fn different_slots(self: &Arc<Self>) -> Scenario {
         let this = Arc::clone(self);
-        let make = move |number: u64| this.booking(number.wrapping_mul(7_919) % (SLOTS_A_DAY * DAYS));
+        let make = move |number: u64| this.booking(number.wrapping_mul(7_919) % (SLOTS_A_DAY * DAYS as u64));
         Scenario { name: "booking, different slots", expected: SUCCESS, make: Arc::new(make) }
     }
 
