@@ -1,12 +1,13 @@
 //! Scans at gates, logged behind the answer.
 //!
-//! A gate waits for nobody's disk: the scan is put into this queue and written with all that arrived
-//! while the last batch was being written, so it is on disk one commit later. An orderly stop
-//! writes what is left; a killed process loses the scans of its last few milliseconds, which is the
+//! A gate waits for nobody's disk: the scan is put into this queue and written with all that arrive
+//! within a moment ([`GATHERING`]), so it is on disk one commit after that. An orderly stop
+//! writes what is left; a killed process loses the scans of its last moment, which is the
 //! price of a gate that opens at once. When the queue is full (the database has been gone for
 //! long), gates wait, and so fail closed.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -18,6 +19,8 @@ use crate::visitors::store;
 
 /// Far more than gates scan while a commit takes.
 const MOST: usize = 10_000;
+/// How long scans gather: commits of a few each would cost a busy machine more than its gates' own work.
+const GATHERING: Duration = Duration::from_millis(20);
 
 /// Somebody held a code to a reader.
 #[derive(Clone, Debug, Serialize)]
@@ -103,9 +106,10 @@ async fn write_batch(app: &App) -> Result<(), Error> {
 pub async fn run(app: App) {
     loop {
         app.visitors.scans.arrived.notified().await;
+        tokio::time::sleep(GATHERING).await;
         while let Err(error) = flush(&app).await {
             tracing::warn!(cause = error.cause, "scans could not be written; trying again");
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 }

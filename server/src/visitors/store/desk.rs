@@ -1,5 +1,8 @@
 //! Sign-in, passes, scans and sign-out.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use yuyue_db::{Row, Tx, params, pick, sql};
 
 use super::Result;
@@ -97,7 +100,6 @@ const WAY_OUT: Millis = 10 * crate::clock::MINUTE;
 
 /// Writes scans, however many, in two statements. Who passes a gate well after signing out has come back.
 pub fn insert_scans(tx: &mut Tx<'_>, scans: &[Scan]) -> Result<()> {
-    let scans = serde_json::to_string(scans).map_err(|error| Error::internal(error.to_string()))?;
     let insert = pick!(
         "INSERT INTO scan (at, device_id, device, visit_id, person_id, verdict)
          SELECT value ->> 'at', value ->> 'device_id', value ->> 'device', value ->> 'visit_id',
@@ -108,17 +110,38 @@ pub fn insert_scans(tx: &mut Tx<'_>, scans: &[Scan]) -> Result<()> {
          FROM json_to_recordset(CAST(CAST($1 AS TEXT) AS JSON))
            AS s (at BIGINT, device_id BIGINT, device TEXT, visit_id BIGINT, person_id BIGINT, verdict BIGINT)"
     );
-    tx.execute(insert, params![&scans])?;
+    tx.execute(insert, params![&json(scans)?])?;
     let bring_back = pick!(
         "UPDATE visit_person SET signed_out_at = NULL FROM json_each($1) s
-         WHERE visit_person.id = s.value ->> 'person_id' AND s.value ->> 'verdict' = 0
-           AND signed_out_at < (s.value ->> 'at') - $2",
+         WHERE visit_person.id = s.value ->> 'person_id' AND signed_out_at < (s.value ->> 'at') - $2",
         "UPDATE visit_person SET signed_out_at = NULL
-         FROM json_to_recordset(CAST(CAST($1 AS TEXT) AS JSON)) AS s (at BIGINT, person_id BIGINT, verdict BIGINT)
-         WHERE id = s.person_id AND s.verdict = 0 AND signed_out_at < s.at - $2"
+         FROM json_to_recordset(CAST(CAST($1 AS TEXT) AS JSON)) AS s (at BIGINT, person_id BIGINT)
+         WHERE id = s.person_id AND signed_out_at < s.at - $2"
     );
-    tx.execute(bring_back, params![&scans, WAY_OUT])?;
+    tx.execute(bring_back, params![&json(&passed(scans))?, WAY_OUT])?;
     Ok(())
+}
+
+/// When somebody passed last.
+#[derive(Serialize)]
+struct Passed {
+    person_id: i64,
+    at: Millis,
+}
+
+/// Each person who passed, once.
+fn passed(scans: &[Scan]) -> Vec<Passed> {
+    let mut last = BTreeMap::new();
+    for scan in scans.iter().filter(|scan| scan.verdict == 0) {
+        let Some(person_id) = scan.person_id else { continue };
+        let at = last.entry(person_id).or_insert(scan.at);
+        *at = scan.at.max(*at);
+    }
+    last.into_iter().map(|(person_id, at)| Passed { person_id, at }).collect()
+}
+
+fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String> {
+    serde_json::to_string(rows).map_err(|error| Error::internal(error.to_string()))
 }
 
 /// Somebody in the building.
