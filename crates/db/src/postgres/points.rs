@@ -108,7 +108,8 @@ impl Line {
         let mut together = Vec::with_capacity(TOGETHER);
         while asks.recv_many(&mut together, TOGETHER).await > 0 {
             let mut equal: HashMap<_, Vec<Ask>> = HashMap::new();
-            for ask in together.drain(..) {
+            // Who waited in vain while the server was away has gone; nobody should wait behind them.
+            for ask in together.drain(..).filter(|ask| !ask.reply.is_closed()) {
                 let key = (address(ask.asked.statement), ask.asked.params.len());
                 equal.entry(key).or_default().push(ask);
             }
