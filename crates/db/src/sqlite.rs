@@ -122,13 +122,31 @@ impl Drop for Sqlite {
 pub(crate) fn connect(path: &Path) -> Result<Connection> {
     create_private(path).map_err(|error| Error::Unavailable(format!("{}: {error}", path.display())))?;
     let connection = set_up(Connection::open(path).map_err(unavailable)?)?;
-    let mode: String =
-        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(unavailable)?;
+    let mode = use_log(&connection).map_err(unavailable)?;
     if mode != "wal" {
         return Err(Error::Unavailable(format!("no write-ahead log on this file system (mode {mode})")));
     }
     connection.execute_batch("PRAGMA synchronous = FULL").map_err(unavailable)?;
     Ok(connection)
+}
+
+/// The journal mode from now on. Another program that does the same to a new file at this moment is waited
+/// for: here the engine itself does not.
+fn use_log(connection: &Connection) -> rusqlite::Result<String> {
+    let start = Instant::now();
+    loop {
+        let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        match &mode {
+            Err(error) if is_busy(error) && start.elapsed() < WAIT_FOR_LOCKS => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            _ => return mode,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 /// Makes the file for its owner only, if it is not there; the engine gives its log the same mode.
