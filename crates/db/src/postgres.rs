@@ -185,7 +185,7 @@ impl Session {
     fn connect(&self) -> Result<(Client, Prepared)> {
         self.runtime.block_on(async {
             // Only `BEGIN READ WRITE` may write, so that nothing is ever committed on its own by mistake.
-            Ok((connect_for_reading(&self.config).await?, Prepared::new()))
+            Ok((connect_for_reading(&self.config).await?, Prepared::default()))
         })
     }
 }

@@ -25,6 +25,12 @@ impl Statement {
         self.postgres
     }
 
+    /// The server's text before and behind its `VALUES ($1, …, $count)`, if it has them.
+    pub(crate) fn around_values(&self, count: usize) -> Option<(&'static str, &'static str)> {
+        let numbers: Vec<String> = (1..=count).map(|number| format!("${number}")).collect();
+        self.postgres.split_once(&format!("VALUES ({})", numbers.join(", ")))
+    }
+
     /// Whether the engines get different texts; a test keeps the number of these small.
     #[must_use]
     pub fn differs(&self) -> bool {

@@ -52,6 +52,33 @@ impl<'c> Tx<'c> {
         })
     }
 
+    /// Runs an `INSERT … VALUES ($1, …, $N)` for each row, and gives the number of rows it changed. The
+    /// server engine gets them as one statement, so with `ON CONFLICT … DO UPDATE` no two may have one key.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`], and when the statement's values are not exactly its parameters in order.
+    pub fn insert_many<const N: usize>(
+        &mut self,
+        insert: &'static Statement,
+        rows: &[[Value<'_>; N]],
+    ) -> Result<u64> {
+        self.attempt(|connection| {
+            if insert.around_values(N).is_none() {
+                return Err(refused(insert, format!("does not insert its {N} parameters in order")));
+            }
+            match connection {
+                Connection::Sqlite(connection) => {
+                    rows.iter().map(|row| crate::sqlite::execute(connection, insert, row)).sum()
+                }
+                Connection::Postgres(_) if rows.is_empty() => Ok(0),
+                Connection::Postgres(tx) => {
+                    let column = |index: usize| rows.iter().map(|row| row[index]).collect();
+                    tx.insert_columns(insert, &(0..N).map(column).collect::<Vec<_>>())
+                }
+            }
+        })
+    }
+
     /// All rows, each mapped.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ both!(
     point_reads_at_once_each_get_their_own_rows,
     a_point_read_that_is_refused_spoils_no_other,
     changes_are_counted_by_row,
+    many_rows_are_inserted_in_their_order,
+    rows_that_cannot_be_inserted_leave_nothing,
     a_refusal_names_the_statement_but_no_value,
 );
 
@@ -194,6 +196,65 @@ async fn changes_are_counted_by_row(db: TestDb) {
     assert!(db.write("take", |tx| take_seat(tx, 1)).await.unwrap());
     assert!(!db.write("take", |tx| take_seat(tx, 1)).await.unwrap());
     assert_eq!(run(&db, sql!("DELETE FROM slot WHERE id > $1"), params![1]).await.unwrap(), 2);
+}
+
+async fn many_rows_are_inserted_in_their_order(db: TestDb) {
+    let upsert = sql!(
+        "INSERT INTO slot (id, capacity, taken) VALUES ($1, $2, $3)
+         ON CONFLICT (id) DO UPDATE SET capacity = slot.capacity + excluded.capacity"
+    );
+    let insert = sql!(
+        "INSERT INTO booking (id, slot_id, note, is_paid) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+    );
+    let notes = [None, Some("{\"a\",NULL}"), Some(""), Some("NULL"), Some("王\\'五")];
+    let counts = db.write("insert", move |tx| {
+        let slots: Vec<[Value<'_>; 3]> = (1..=1000).map(|id| [id.into(), 5.into(), 0.into()]).collect();
+        let first = tx.insert_many(upsert, &slots)?;
+        let again = tx.insert_many(upsert, &slots[..2])?;
+        let bookings: Vec<_> = (1..)
+            .zip(notes)
+            .map(|(id, note)| [Value::from(id), Value::from(id), note.into(), (id == 2).into()])
+            .collect();
+        let booked = tx.insert_many(insert, &bookings)?;
+        let nobody = tx.insert_many::<4>(insert, &[])?;
+        Ok([first, again, booked, nobody, tx.insert_many(insert, &bookings)?])
+    });
+    assert_eq!(counts.await.map_err(|error: Error| error.to_string()), Ok([1000, 2, 5, 0, 0]));
+    let found = db.read("bookings", move |tx| {
+        let list = sql!(
+            "SELECT b.note, b.is_paid, s.capacity FROM booking b JOIN slot s ON s.id = b.slot_id ORDER BY b.id"
+        );
+        tx.query(list, params![], |row| {
+            let note = row.get::<Option<String>>("note")?;
+            Ok((note, row.get::<bool>("is_paid")?, row.get::<i64>("capacity")?))
+        })
+    });
+    let expected: Vec<_> = (1..)
+        .zip(notes)
+        .map(|(id, note)| (note.map(str::to_owned), id == 2, if id <= 2 { 10 } else { 5 }))
+        .collect();
+    assert_eq!(found.await.map_err(|error: Error| error.to_string()), Ok(expected));
+}
+
+async fn rows_that_cannot_be_inserted_leave_nothing(db: TestDb) {
+    let insert = sql!("INSERT INTO slot (id, capacity, taken) VALUES ($1, $2, $3)");
+    let swapped = sql!("INSERT INTO slot (taken, capacity, id) VALUES ($3, $2, $1)");
+    let constant = sql!("INSERT INTO slot (id, capacity, taken) VALUES ($1, $2, $3 + 1)");
+    let good = [Value::Int(1), 5.into(), 0.into()];
+    for (insert, bad) in [
+        (insert, [Value::Int(2), "many".into(), 0.into()]),
+        (insert, [Value::Int(2), Value::Null, 0.into()]),
+        (insert, good),
+        (swapped, [Value::Int(2), 5.into(), 0.into()]),
+        (constant, [Value::Int(2), 5.into(), 0.into()]),
+    ] {
+        let refused = db.write("insert", move |tx| tx.insert_many(insert, &[good, bad])).await;
+        assert!(is_refused(&refused), "{bad:?}: {refused:?}");
+    }
+    let read = db.read("insert", move |tx| tx.insert_many(insert, &[good])).await;
+    assert!(is_refused(&read), "{read:?}");
+    let slots = db.read("slots", |tx| tx.query(sql!("SELECT id FROM slot"), &[], |row| row.get::<i64>("id")));
+    assert_eq!(slots.await.map_err(|error: Error| error.to_string()), Ok(vec![]));
 }
 
 /// Errors are logged, and what is stored are names and telephone numbers.

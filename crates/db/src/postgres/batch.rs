@@ -1,7 +1,5 @@
 //! One statement for many callers: each gets the rows of its own parameters.
 
-use std::fmt::Write as _;
-
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
@@ -52,21 +50,24 @@ impl Batched {
 
 /// `sql` as a subquery that runs once for each caller, with the caller's place as the last column.
 fn for_many(sql: &str, types: &[Type]) -> String {
-    let mut arrays = String::from("$1::int8[]");
-    let mut names = String::from("place");
-    for (index, kind) in types.iter().enumerate() {
-        let _ = write!(arrays, ", ${}::{}[]", index + 2, kind.name());
-        let _ = write!(names, ", p{}", index + 1);
-    }
+    let arrays = unnest(&[&[Type::INT8], types].concat());
+    let names: String = (1..=types.len()).map(|number| format!(", p{number}")).collect();
     let each = sql.split('\'').enumerate().map(|(part, text)| {
         // Every second part is within quotes.
         if part % 2 == 0 { text.replace('$', "the_caller.p") } else { text.to_owned() }
     });
     let each = each.collect::<Vec<_>>().join("'");
     format!(
-        "SELECT found.*, the_caller.place FROM unnest({arrays}) AS the_caller ({names}) \
+        "SELECT found.*, the_caller.place FROM {arrays} AS the_caller (place{names}) \
          CROSS JOIN LATERAL ({each}) AS found"
     )
+}
+
+/// Rows from the arrays of their columns, which are the parameters.
+pub(crate) fn unnest(types: &[Type]) -> String {
+    let array = |(number, kind): (usize, &Type)| format!("${number}::{}[]", kind.name());
+    let arrays: Vec<String> = (1..).zip(types).map(array).collect();
+    format!("unnest({})", arrays.join(", "))
 }
 
 #[cfg(test)]

@@ -203,6 +203,10 @@ impl PgVerbs for Rehearsal {
         Err(Error::NotAPoint)
     }
 
+    fn insert_columns(&mut self, _: &'static Statement, _: &[Vec<Value<'_>>]) -> Result<u64> {
+        Err(Error::NotAPoint)
+    }
+
     fn lock(&mut self, _: Lock) -> Result<()> {
         Err(Error::NotAPoint)
     }
@@ -225,6 +229,10 @@ impl PgVerbs for Performance {
         } else {
             Err(Error::NotAPoint)
         }
+    }
+
+    fn insert_columns(&mut self, _: &'static Statement, _: &[Vec<Value<'_>>]) -> Result<u64> {
+        Err(Error::NotAPoint)
     }
 
     fn lock(&mut self, _: Lock) -> Result<()> {

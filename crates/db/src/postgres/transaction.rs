@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use super::Mode;
+use super::batch::unnest;
 use super::connect::{CHANNEL, describe, unavailable};
 use crate::job::Verdict;
 use crate::statement::Statement;
@@ -16,7 +17,12 @@ use crate::value::Value;
 use crate::{Error, Result};
 
 /// Prepared statements by the address of their [`Statement`].
-pub(crate) type Prepared = HashMap<usize, tokio_postgres::Statement>;
+#[derive(Default)]
+pub(crate) struct Prepared {
+    single: HashMap<usize, tokio_postgres::Statement>,
+    /// Inserts of many rows.
+    many: HashMap<usize, tokio_postgres::Statement>,
+}
 
 /// How a run of a job ended.
 pub(crate) enum Outcome {
@@ -45,6 +51,8 @@ pub(crate) struct PgTx<'c> {
 pub(crate) trait PgVerbs {
     fn execute(&mut self, statement: &'static Statement, params: &[Value<'_>]) -> Result<u64>;
     fn query(&mut self, statement: &'static Statement, params: &[Value<'_>]) -> Result<Vec<Row>>;
+    /// Inserts rows, given by columns.
+    fn insert_columns(&mut self, insert: &'static Statement, columns: &[Vec<Value<'_>>]) -> Result<u64>;
     fn lock(&mut self, lock: Lock) -> Result<()>;
 }
 
@@ -59,6 +67,13 @@ impl PgVerbs for PgTx<'_> {
         let prepared = self.prepare(statement)?;
         let client = self.client;
         self.run(statement, client.query(&prepared, &references(params)))
+    }
+
+    fn insert_columns(&mut self, insert: &'static Statement, columns: &[Vec<Value<'_>>]) -> Result<u64> {
+        let prepared = self.prepare_for_many(insert, columns.len())?;
+        let columns: Vec<_> = columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
+        let client = self.client;
+        self.run(insert, client.execute(&prepared, &columns))
     }
 
     fn lock(&mut self, lock: Lock) -> Result<()> {
@@ -100,12 +115,31 @@ impl<'c> PgTx<'c> {
 
     fn prepare(&mut self, statement: &'static Statement) -> Result<tokio_postgres::Statement> {
         let key = std::ptr::from_ref(statement).addr();
-        if let Some(prepared) = self.prepared.get(&key) {
+        if let Some(prepared) = self.prepared.single.get(&key) {
             return Ok(prepared.clone());
         }
         let prepared = self.runtime.block_on(self.client.prepare(statement.postgres()));
         let prepared = prepared.map_err(|error| self.failed(statement, &error))?;
-        self.prepared.insert(key, prepared.clone());
+        self.prepared.single.insert(key, prepared.clone());
+        Ok(prepared)
+    }
+
+    /// An insert of one row says which types its columns have; the insert of many takes an array of each.
+    fn prepare_for_many(
+        &mut self,
+        insert: &'static Statement,
+        columns: usize,
+    ) -> Result<tokio_postgres::Statement> {
+        let key = std::ptr::from_ref(insert).addr();
+        if let Some(prepared) = self.prepared.many.get(&key) {
+            return Ok(prepared.clone());
+        }
+        let single = self.prepare(insert)?;
+        let (head, tail) = insert.around_values(columns).unwrap_or_default();
+        let sql = format!("{head}SELECT * FROM {}{tail}", unnest(single.params()));
+        let prepared = self.runtime.block_on(self.client.prepare(&sql));
+        let prepared = prepared.map_err(|error| self.failed(insert, &error))?;
+        self.prepared.many.insert(key, prepared.clone());
         Ok(prepared)
     }
 
