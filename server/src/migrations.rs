@@ -19,4 +19,5 @@ pub const ALL: &[Migration] = &[
     migration!(3, "slots"),
     migration!(4, "visitors"),
     migration!(5, "homemaking"),
+    migration!(6, "scans"),
 ];

@@ -114,8 +114,6 @@ fn lay_out(tx: &mut Tx<'_>, schedule: &Schedule, first: Date, now: &Now) -> Resu
             *count += booking.holders;
         }
     }
-    for (slot, taken) in slots.iter().zip(taken) {
-        store::insert_slot(tx, slot, taken)?;
-    }
+    store::insert_slots(tx, &slots, &taken)?;
     store::set_ready_until(tx, last)
 }

@@ -93,14 +93,17 @@ pub fn booked_between(tx: &mut Tx<'_>, from: Millis, to: Millis) -> Result<Vec<B
     Ok(tx.query(find, params![from - DAY - 1, to, from], booked)?)
 }
 
-pub fn insert_slot(tx: &mut Tx<'_>, slot: &NewSlot, taken: i64) -> Result<()> {
+/// Adds slots, each with the number of its seats that are taken.
+pub fn insert_slots(tx: &mut Tx<'_>, slots: &[NewSlot], taken: &[i64]) -> Result<()> {
     let insert = sql!(
         "INSERT INTO slot (day, hour, minute, starts_at, ends_at, capacity, taken)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (day, hour, minute) DO NOTHING"
     );
-    let day = slot.day.to_string();
-    let values = params![&day, slot.hour, slot.minute, slot.starts_at, slot.ends_at, slot.capacity, taken];
-    tx.execute(insert, values)?;
+    let days: Vec<String> = slots.iter().map(|slot| slot.day.to_string()).collect();
+    let rows = slots.iter().zip(&days).zip(taken).map(|((slot, day), taken)| {
+        *params![day, slot.hour, slot.minute, slot.starts_at, slot.ends_at, slot.capacity, *taken]
+    });
+    tx.insert_many(insert, &rows.collect::<Vec<_>>())?;
     Ok(())
 }
 

@@ -50,8 +50,9 @@ pub fn read(text: &str) -> Option<Scanned> {
     if is_token(text) {
         return Some(Scanned { visit_id: None, token: text.to_owned() });
     }
-    let repaired = text.replace(" qrcode\":", "\"qrcode\":").replace(",qrcode\":", ",\"qrcode\":");
-    [text, &repaired].into_iter().find_map(|json| read_value(&serde_json::from_str(json).ok()?))
+    let read = |json: &str| read_value(&serde_json::from_str(json).ok()?);
+    read(text)
+        .or_else(|| read(&text.replace(" qrcode\":", "\"qrcode\":").replace(",qrcode\":", ",\"qrcode\":")))
 }
 
 /// Reads the object itself.

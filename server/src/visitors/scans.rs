@@ -9,8 +9,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::Notify;
+use yuyue_db::Tx;
 
 use crate::app::App;
 use crate::clock::Millis;
@@ -23,7 +23,7 @@ const MOST: usize = 10_000;
 const GATHERING: Duration = Duration::from_millis(20);
 
 /// Somebody held a code to a reader.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Scan {
     pub at: Millis,
     pub device_id: Option<i64>,
@@ -56,21 +56,19 @@ impl Queue {
 /// 503 when the log is full and cannot be written: the gate must then stay closed.
 pub async fn log(app: &App, scan: Scan) -> Result<(), Error> {
     let queue = &app.visitors.scans;
-    let is_full = queue.with(|waiting| {
-        let is_full = waiting.len() >= MOST;
-        if !is_full {
-            waiting.push(scan.clone());
+    let left_over = queue.with(|waiting| {
+        if waiting.len() >= MOST {
+            return Some(scan);
         }
-        is_full
+        waiting.push(scan);
+        None
     });
-    if is_full {
-        return app
-            .db
-            .write("visitors.scan", move |tx| store::desk::insert_scans(tx, std::slice::from_ref(&scan)))
-            .await;
-    }
-    queue.arrived.notify_one();
-    Ok(())
+    let Some(scan) = left_over else {
+        queue.arrived.notify_one();
+        return Ok(());
+    };
+    let write = move |tx: &mut Tx<'_>| store::desk::insert_scans(tx, std::slice::from_ref(&scan));
+    app.db.write("visitors.scan", write).await
 }
 
 /// Writes what waits; after it, everything logged before is in the database.

@@ -111,14 +111,15 @@ fn add(tx: &mut Tx<'_>, service: &Turning, key: &str, totals: &mut Totals) -> Re
     let list = sql!(
         "INSERT INTO service_listing (facet, service_id, price_fen, score, sales_volume) VALUES ($1, $2, $3, $4, $5)"
     );
-    for facet in facets(service.facet) {
-        let values = params![facet, service.id, service.price, service.score, service.sales_volume];
-        tx.execute(list, values)?;
+    let facets = facets(service.facet).map(|facet| {
         totals.count_facet(facet, 1);
-    }
+        *params![facet, service.id, service.price, service.score, service.sales_volume]
+    });
+    tx.insert_many(list, &facets)?;
     let part = sql!("INSERT INTO service_gram (gram, service_id) VALUES ($1, $2)");
-    for gram in text::grams(key) {
-        tx.execute(part, params![&gram, service.id])?;
+    let grams = text::grams(key);
+    tx.insert_many(part, &grams.iter().map(|gram| *params![gram, service.id]).collect::<Vec<_>>())?;
+    for gram in grams {
         totals.count_gram(gram, 1);
     }
     Ok(())
@@ -158,16 +159,14 @@ impl Totals {
             "INSERT INTO service_listing_total (facet, total) VALUES ($1, $2)
              ON CONFLICT (facet) DO UPDATE SET total = service_listing_total.total + excluded.total"
         );
-        for (of, more) in self.facets {
-            tx.execute(facet, params![of, more])?;
-        }
+        let rows = self.facets.iter().map(|(of, more)| *params![*of, *more]);
+        tx.insert_many(facet, &rows.collect::<Vec<_>>())?;
         let gram = sql!(
             "INSERT INTO service_gram_total (gram, total) VALUES ($1, $2)
              ON CONFLICT (gram) DO UPDATE SET total = service_gram_total.total + excluded.total"
         );
-        for (of, more) in self.grams {
-            tx.execute(gram, params![&of, more])?;
-        }
+        let rows = self.grams.iter().map(|(of, more)| *params![of, *more]);
+        tx.insert_many(gram, &rows.collect::<Vec<_>>())?;
         Ok(())
     }
 }

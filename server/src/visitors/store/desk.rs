@@ -100,17 +100,14 @@ const WAY_OUT: Millis = 10 * crate::clock::MINUTE;
 
 /// Writes scans, however many, in two statements. Who passes a gate well after signing out has come back.
 pub fn insert_scans(tx: &mut Tx<'_>, scans: &[Scan]) -> Result<()> {
-    let insert = pick!(
-        "INSERT INTO scan (at, device_id, device, visit_id, person_id, verdict)
-         SELECT value ->> 'at', value ->> 'device_id', value ->> 'device', value ->> 'visit_id',
-                value ->> 'person_id', value ->> 'verdict'
-         FROM json_each($1) ORDER BY key",
-        "INSERT INTO scan (at, device_id, device, visit_id, person_id, verdict)
-         SELECT at, device_id, device, visit_id, person_id, verdict
-         FROM json_to_recordset(CAST(CAST($1 AS TEXT) AS JSON))
-           AS s (at BIGINT, device_id BIGINT, device TEXT, visit_id BIGINT, person_id BIGINT, verdict BIGINT)"
+    let insert = sql!(
+        "INSERT INTO scan (at, device_id, device, visit_id, person_id, verdict) VALUES ($1, $2, $3, $4, $5, $6)"
     );
-    tx.execute(insert, params![&json(scans)?])?;
+    let rows = scans.iter().map(|scan| {
+        let Scan { at, device_id, device, visit_id, person_id, verdict } = scan;
+        *params![*at, *device_id, device, *visit_id, *person_id, *verdict]
+    });
+    tx.insert_many(insert, &rows.collect::<Vec<_>>())?;
     let bring_back = pick!(
         "UPDATE visit_person SET signed_out_at = NULL FROM json_each($1) s
          WHERE visit_person.id = s.value ->> 'person_id' AND signed_out_at < (s.value ->> 'at') - $2",

@@ -45,6 +45,9 @@ pub fn is_behind(tx: &mut Tx<'_>) -> Result<bool> {
     Ok(tx.query_opt(find, &[], |_| Ok(()))?.is_some())
 }
 
+/// Of a visit's names, each with the field it is in.
+type Parts = BTreeSet<(i64, String)>;
+
 struct Names {
     id: i64,
     at: Millis,
@@ -53,11 +56,11 @@ struct Names {
 }
 
 impl Names {
-    fn parts(&self) -> BTreeSet<(i64, String)> {
+    fn parts(&self) -> Parts {
         let of = |name: Name, key: &str| {
             text::grams(key).into_iter().map(move |gram| (name.field(), gram)).collect::<Vec<_>>()
         };
-        let mut parts: BTreeSet<_> = of(Name::Visitor, &self.visitor).into_iter().collect();
+        let mut parts: Parts = of(Name::Visitor, &self.visitor).into_iter().collect();
         parts.extend(of(Name::Interviewee, &self.interviewee));
         parts
     }
@@ -81,33 +84,39 @@ pub fn catch_up(tx: &mut Tx<'_>) -> Result<usize> {
          WHERE v.is_indexed = FALSE ORDER BY v.id LIMIT $1"
     );
     let found = tx.query(list, params![BATCH], names)?;
-    let mut totals: BTreeMap<(i64, String), i64> = BTreeMap::new();
-    let insert =
-        sql!("INSERT INTO visit_gram (field, gram, at, id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING");
+    let mut marked = Vec::new();
     let mark = sql!("UPDATE visit SET is_indexed = TRUE WHERE id = $1 AND is_indexed = FALSE");
     for names in &found {
         // A visit that was deleted since it was read must not count.
-        if tx.execute(mark, params![names.id])? == 0 {
-            continue;
+        if tx.execute(mark, params![names.id])? == 1 {
+            marked.push((names, names.parts()));
         }
-        for (field, gram) in names.parts() {
-            tx.execute(insert, params![field, &gram, names.at, names.id])?;
-            *totals.entry((field, gram)).or_default() += 1;
-        }
-        *totals.entry((Name::Visitor.field(), EVERY.to_owned())).or_default() += 1;
     }
-    for ((field, gram), more) in &totals {
-        add(tx, *field, gram, *more)?;
-    }
+    let insert =
+        sql!("INSERT INTO visit_gram (field, gram, at, id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING");
+    let rows = marked.iter().flat_map(|(names, parts)| {
+        parts.iter().map(|(field, gram)| *params![*field, gram, names.at, names.id])
+    });
+    tx.insert_many(insert, &rows.collect::<Vec<_>>())?;
+    count(tx, marked.iter().map(|(_, parts)| parts), 1)?;
     Ok(found.len())
 }
 
-fn add(tx: &mut Tx<'_>, field: i64, gram: &str, more: i64) -> Result<()> {
+/// Counts visits, each with its parts, by `sign`: 1 for new ones and -1 for those that go.
+fn count<'p>(tx: &mut Tx<'_>, visits: impl Iterator<Item = &'p Parts>, sign: i64) -> Result<()> {
+    let mut totals: BTreeMap<(i64, &str), i64> = BTreeMap::new();
+    for parts in visits {
+        let every = (Name::Visitor.field(), EVERY);
+        for part in parts.iter().map(|(field, gram)| (*field, gram.as_str())).chain([every]) {
+            *totals.entry(part).or_default() += sign;
+        }
+    }
     let upsert = sql!(
         "INSERT INTO visit_gram_total (field, gram, total) VALUES ($1, $2, $3)
          ON CONFLICT (field, gram) DO UPDATE SET total = visit_gram_total.total + excluded.total"
     );
-    tx.execute(upsert, params![field, gram, more])?;
+    let rows = totals.iter().map(|((field, gram), more)| *params![*field, *gram, *more]);
+    tx.insert_many(upsert, &rows.collect::<Vec<_>>())?;
     Ok(())
 }
 
@@ -124,11 +133,11 @@ pub fn forget(tx: &mut Tx<'_>, visit_id: i64) -> Result<()> {
     );
     let Some(names) = tx.query_opt(find, params![visit_id], names)? else { return Ok(()) };
     let delete = sql!("DELETE FROM visit_gram WHERE field = $1 AND gram = $2 AND at = $3 AND id = $4");
-    for (field, gram) in names.parts() {
-        tx.execute(delete, params![field, &gram, names.at, visit_id])?;
-        add(tx, field, &gram, -1)?;
+    let parts = names.parts();
+    for (field, gram) in &parts {
+        tx.execute(delete, params![*field, gram, names.at, visit_id])?;
     }
-    add(tx, Name::Visitor.field(), EVERY, -1)
+    count(tx, std::iter::once(&parts), -1)
 }
 
 /// How many visits have a part in a name.

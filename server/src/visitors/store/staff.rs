@@ -85,16 +85,7 @@ pub fn scans(
     page: Page,
     zone: &jiff::tz::TimeZone,
 ) -> Result<(i64, Vec<ScanItem>)> {
-    let count =
-        sql!("SELECT count(*) AS total FROM scan s WHERE (CAST($1 AS BIGINT) IS NULL OR s.visit_id = $1)");
-    let list = sql!(
-        "SELECT s.id, s.at, s.device, s.verdict, s.visit_id, p.name, p.phone
-         FROM scan s LEFT JOIN visit_person p ON p.id = s.person_id
-         WHERE (CAST($1 AS BIGINT) IS NULL OR s.visit_id = $1)
-         ORDER BY s.at DESC, s.id DESC LIMIT $2 OFFSET $3"
-    );
-    let total = tx.query_one(count, params![visit_id], |row| row.get("total"))?;
-    let items = tx.query(list, params![visit_id, page.size, page.offset()], |row| {
+    let item = |row: &Row<'_>| {
         Ok(ScanItem {
             id: row.get("id")?,
             at: text(local(zone, row.get("at")?)),
@@ -104,8 +95,24 @@ pub fn scans(
             name: row.get::<Option<String>>("name")?.unwrap_or_default(),
             phone: row.get::<Option<String>>("phone")?.unwrap_or_default(),
         })
-    })?;
-    Ok((total, items))
+    };
+    let Some(visit_id) = visit_id else {
+        let list = sql!(
+            "SELECT s.id, s.at, s.device, s.verdict, s.visit_id, p.name, p.phone
+             FROM scan s LEFT JOIN visit_person p ON p.id = s.person_id
+             ORDER BY s.id DESC LIMIT $1 OFFSET $2"
+        );
+        let total = tx.query_one(sql!("SELECT count(*) AS total FROM scan"), &[], |row| row.get("total"))?;
+        return Ok((total, tx.query(list, params![page.size, page.offset()], item)?));
+    };
+    let count = sql!("SELECT count(*) AS total FROM scan WHERE visit_id = $1");
+    let list = sql!(
+        "SELECT s.id, s.at, s.device, s.verdict, s.visit_id, p.name, p.phone
+         FROM scan s LEFT JOIN visit_person p ON p.id = s.person_id
+         WHERE s.visit_id = $1 ORDER BY s.id DESC LIMIT $2 OFFSET $3"
+    );
+    let total = tx.query_one(count, params![visit_id], |row| row.get("total"))?;
+    Ok((total, tx.query(list, params![visit_id, page.size, page.offset()], item)?))
 }
 
 /// A phone that the reception wants to see first (黑名单).

@@ -53,9 +53,10 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewVisit, at: Millis) -> Result<i64> {
     let insert = sql!(
         "INSERT INTO visit_person (visit_id, position, name, name_key, phone) VALUES ($1, $2, $3, $4, $5)"
     );
-    for ((name, phone), position) in new.people.iter().zip(0_i64..) {
-        tx.execute(insert, params![id, position, name, &text::search_key(name), phone])?;
-    }
+    let keys: Vec<String> = new.people.iter().map(|(name, _)| text::search_key(name)).collect();
+    let people = new.people.iter().zip(&keys).zip(0_i64..);
+    let rows = people.map(|(((name, phone), key), position)| *params![id, position, name, key, phone]);
+    tx.insert_many(insert, &rows.collect::<Vec<_>>())?;
     Ok(id)
 }
 
