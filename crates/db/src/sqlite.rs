@@ -138,6 +138,10 @@ fn use_log(connection: &Connection) -> rusqlite::Result<String> {
         let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
         match &mode {
             Err(error) if is_busy(error) && start.elapsed() < WAIT_FOR_LOCKS => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "nothing tells when the other program is done"
+                )]
                 std::thread::sleep(Duration::from_millis(5));
             }
             _ => return mode,

@@ -4,6 +4,8 @@
 //! layer as response extensions. Extractors' errors take the same way, so every reply of a product
 //! has one shape.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
@@ -14,7 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::{Error, Kind};
-use crate::http::log::RequestId;
+use crate::http::log::{self, RequestId};
 
 /// A success: data, and the status where the product uses one.
 #[derive(Clone)]
@@ -196,12 +198,12 @@ pub enum Product {
     Own,
 }
 
-/// The layer of the product's routes.
-pub async fn apply(product: Product, request: Request, next: Next) -> Response {
+/// The layer of the product's routes, whose replies take no longer than `limit`.
+pub async fn apply(product: Product, limit: Duration, request: Request, next: Next) -> Response {
     let english = prefers_english(&request);
     let id = request.extensions().get::<RequestId>().copied().unwrap_or_default();
     let asked = Asked { english, id, line: (product == Product::Homemaking).then(|| line(&request)) };
-    let mut response = next.run(request).await;
+    let mut response = log::guard(limit, next.run(request)).await;
     if let Some(reply) = response.extensions_mut().remove::<Reply>() {
         return product.success(response, reply, id);
     }

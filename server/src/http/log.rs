@@ -38,15 +38,15 @@ pub async fn request(State(app): State<App>, mut request: Request, next: Next) -
     request.extensions_mut().insert(id);
     let method = request.method().clone();
     // The pattern, not the path: it bounds the number of metrics and keeps personal data out.
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
     if !response.headers().contains_key("x-request-id") {
         response.headers_mut().insert("x-request-id", id.header());
     }
-    let route = route.unwrap_or_else(|| "none".to_owned());
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let status = response.status();
     let took = start.elapsed();
-    metrics::histogram!("yuyue_http_request_seconds", "route" => route.clone(), "status" => class(status.as_u16()))
+    metrics::histogram!("yuyue_http_request_seconds", "route" => route.to_owned(), "status" => class(status.as_u16()))
         .record(took);
     if status.is_server_error() {
         tracing::warn!(request_id = %id, %method, route, status = status.as_u16(), took_us = took.as_micros(), "request");
@@ -67,8 +67,8 @@ fn class(status: u16) -> &'static str {
 }
 
 /// Inside a product's envelope: a panic or a request that takes too long is still a proper reply.
-pub async fn guard(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
+pub async fn guard(limit: Duration, reply: impl Future<Output = Response>) -> Response {
+    match tokio::time::timeout(limit, AssertUnwindSafe(reply).catch_unwind()).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => Error::internal(format!("panic: {}", words(panic.as_ref()))).into_response(),
         Err(_) => Error::unavailable(format!("no reply within {}", seconds(limit))).into_response(),

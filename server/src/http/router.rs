@@ -5,13 +5,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use tower_http::cors::CorsLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -230,8 +229,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 fn enveloped(product: Product, limit: Duration, routes: Router<App>) -> Router<App> {
     routes
         .method_not_allowed_fallback(|| async { Error::method_not_allowed() })
-        .layer(from_fn_with_state(limit, log::guard))
-        .layer(from_fn(move |request: Request, next: Next| envelope::apply(product, request, next)))
+        .layer(from_fn(move |request: Request, next: Next| envelope::apply(product, limit, request, next)))
 }
 
 /// The whole service.
@@ -252,10 +250,19 @@ pub fn build(app: &App) -> Router {
     if !app.config.server.cors_origins.is_empty() {
         router = router.layer(cors(&app.config.server.cors_origins));
     }
+    router
+        .layer(map_response(secure))
+        .layer(compression)
+        .layer(from_fn_with_state(app.clone(), log::request))
+        .with_state(app.clone())
+}
+
+/// Tells browsers what not to do with a reply, unless its handler has said otherwise.
+async fn secure(mut response: Response) -> Response {
     for (name, value) in SECURITY_HEADERS {
-        router = router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
-    router.layer(compression).layer(from_fn_with_state(app.clone(), log::request)).with_state(app.clone())
+    response
 }
 
 const SECURITY_HEADERS: [(HeaderName, &str); 5] = [

@@ -140,7 +140,9 @@ pub(crate) async fn connect_for_reading(config: &Config) -> Result<Client> {
 /// much cheaper than the average one that each is planned anew, which takes longer than reading.
 pub(crate) async fn connect_for_points(config: &Config) -> Result<Client> {
     let client = connect_for_reading(config).await?;
-    let plan_once = "SET plan_cache_mode = force_generic_plan";
+    // Each statement is planned once, so the plan must be the one for the tables when they have grown.
+    let plan_once = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
+                     SET enable_hashjoin = off; SET enable_mergejoin = off";
     client.batch_execute(plan_once).await.map_err(|e| unavailable(&e))?;
     Ok(client)
 }

@@ -107,6 +107,7 @@ impl Line {
     async fn serve(mut self, mut asks: mpsc::Receiver<Ask>) {
         let mut together = Vec::with_capacity(TOGETHER);
         while asks.recv_many(&mut together, TOGETHER).await > 0 {
+            gather(&mut asks, &mut together).await;
             let mut equal: HashMap<_, Vec<Ask>> = HashMap::new();
             // Who waited in vain while the server was away has gone; nobody should wait behind them.
             for ask in together.drain(..).filter(|ask| !ask.reply.is_closed()) {
@@ -174,6 +175,16 @@ impl Session {
             Entry::Vacant(new) => new.insert(Batched::prepare(&self.client, statement).await?),
         };
         batched.query(&self.client, callers).await
+    }
+}
+
+/// Lets those ask who are about to: it waits for other tasks to run for as long as that brings new callers.
+async fn gather(asks: &mut mpsc::Receiver<Ask>, together: &mut Vec<Ask>) {
+    let mut before = 0;
+    while before < together.len() && together.len() < TOGETHER {
+        before = together.len();
+        tokio::task::yield_now().await;
+        together.extend(std::iter::from_fn(|| asks.try_recv().ok()).take(TOGETHER - before));
     }
 }
 
