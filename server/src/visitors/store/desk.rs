@@ -115,7 +115,8 @@ pub fn insert_scans(tx: &mut Tx<'_>, scans: &[Scan]) -> Result<()> {
          FROM json_to_recordset(CAST(CAST($1 AS TEXT) AS JSON)) AS s (at BIGINT, person_id BIGINT)
          WHERE id = s.person_id AND signed_out_at < s.at - $2"
     );
-    tx.execute(bring_back, params![&json(&passed(scans))?, WAY_OUT])?;
+    let passed = serde_json::to_string(&passed(scans)).map_err(|error| Error::internal(error.to_string()))?;
+    tx.execute(bring_back, params![&passed, WAY_OUT])?;
     Ok(())
 }
 
@@ -135,10 +136,6 @@ fn passed(scans: &[Scan]) -> Vec<Passed> {
         *at = scan.at.max(*at);
     }
     last.into_iter().map(|(person_id, at)| Passed { person_id, at }).collect()
-}
-
-fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String> {
-    serde_json::to_string(rows).map_err(|error| Error::internal(error.to_string()))
 }
 
 /// Somebody in the building.
