@@ -174,6 +174,7 @@ pub struct Homemaking {
     #[serde(deserialize_with = "millis")]
     pub confirm_after: Millis,
     pub review_ratings: bool,
+    pub guests_read: bool,
     pub payment: Payment,
 }
 

@@ -72,9 +72,9 @@ fn write_users(tx: &mut Tx<'_>, pairs: &[NewEnrolment], now: &Now) -> Result<Vec
         let taken = || Error::internal("a pair of the demo is issued, but there are no services");
         let user_id = enrolments::issue(tx, pair, now.at)?.ok_or_else(taken)?.user_id;
         let change = Change {
-            nickname: nickname.to_owned(),
-            avatar: String::new(),
-            gender: user_id % 2 + 1,
+            nickname: Some(nickname.to_owned()),
+            avatar: None,
+            gender: Some(user_id % 2 + 1),
             real_name: None,
             tel: None,
         };

@@ -9,6 +9,7 @@ pub mod caller;
 pub mod codes;
 pub mod files;
 pub mod jobs;
+pub mod labels;
 pub mod ledger;
 pub mod money;
 pub mod orders;
@@ -27,7 +28,7 @@ use yuyue_db::Tx;
 use crate::clock::Millis;
 use crate::error::Error;
 
-pub use caller::User;
+pub use caller::{Reader, User};
 pub use money::Fen;
 
 /// On which side of an order somebody asks (角色类型): 1 发布者, 2 消费者.

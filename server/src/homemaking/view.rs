@@ -19,13 +19,36 @@ pub struct Form {
     zone: jiff::tz::TimeZone,
     /// Where pictures are reached, with a slash at the end.
     storage: String,
+    /// The picture of whoever has none.
+    default_avatar: String,
+    /// Whether people's real names and numbers are left out.
+    is_for_guest: bool,
 }
 
 impl Form {
     /// `base` is where this server is reached.
     #[must_use]
     pub fn new(app: &App, base: &str) -> Self {
-        Self { zone: app.clock.zone().clone(), storage: storage(base) }
+        Self {
+            zone: app.clock.zone().clone(),
+            storage: storage(base),
+            default_avatar: default_avatar(base),
+            is_for_guest: false,
+        }
+    }
+
+    /// For somebody who has not said who they are.
+    #[must_use]
+    pub fn for_guest(self) -> Self {
+        Self { is_for_guest: true, ..self }
+    }
+
+    /// Somebody, as they are shown: always with a picture, and to guests without what reaches them.
+    #[must_use]
+    pub fn person(&self, person: Person) -> Person {
+        let avatar = if person.avatar.is_empty() { self.default_avatar.clone() } else { person.avatar };
+        let (real_name, tel) = if self.is_for_guest { (None, None) } else { (person.real_name, person.tel) };
+        Person { avatar, real_name, tel, ..person }
     }
 
     /// `2021-03-07 14:32:20`
@@ -45,6 +68,12 @@ impl Form {
 #[must_use]
 pub fn storage(base: &str) -> String {
     format!("{base}{HOMEMAKING}/storage/")
+}
+
+/// The address of the picture of whoever has none, of a server that is reached at `base`.
+#[must_use]
+pub fn default_avatar(base: &str) -> String {
+    format!("{base}{HOMEMAKING}/avatar.png")
 }
 
 /// A page of a list (分页).
@@ -77,7 +106,7 @@ pub struct Person {
     pub id: i64,
     /// WeChat nickname (用户微信昵称).
     pub nickname: String,
-    /// Address of the picture (用户头像图片地址); "" while there is none.
+    /// Address of the picture (用户头像图片地址); a plain one of ours while they have none.
     pub avatar: String,
     /// Real name (用户真实姓名), null while there is none.
     pub real_name: Option<String>,
@@ -215,7 +244,8 @@ impl ServiceView {
     #[must_use]
     pub fn new(service: Service, form: &Form) -> Self {
         let path = form.picture(&service.cover_path);
-        Self::with_picture(service, path, form)
+        let view = Self::with_picture(service, path, form);
+        Self { publisher: form.person(view.publisher), ..view }
     }
 
     /// As its publisher and staff see it.
@@ -290,6 +320,7 @@ impl OrderView {
         let OrderWithParties { order, publisher, consumer } = found;
         let mut service_snap: ServiceView = serde_json::from_str(&order.service_snap).ok()?;
         service_snap.cover_image.path = form.picture(&service_snap.cover_image.path);
+        service_snap.publisher = form.person(service_snap.publisher);
         let address = order.address_snap.map(serde_json::value::RawValue::from_string);
         Some(Self {
             id: order.id,
@@ -299,8 +330,8 @@ impl OrderView {
             address_snap: address.transpose().ok()?,
             status: order.status.number(),
             create_time: form.time(order.created_at),
-            publisher,
-            consumer,
+            publisher: form.person(publisher),
+            consumer: form.person(consumer),
         })
     }
 }

@@ -21,7 +21,7 @@ pub fn choose<T: Choice>(value: Scalar) -> Result<T, Expected> {
         Scalar::Absent => return Err(REQUIRED),
         Scalar::Text(text) if text.trim().is_empty() => return Err(REQUIRED),
         Scalar::Text(text) => text,
-        Scalar::Integer(_) | Scalar::Fraction(_) | Scalar::Other => String::new(),
+        _ => String::new(),
     };
     find(text.trim()).ok_or_else(|| Expected {
         zh: format!("应为 {} 之一", words::<T>().join("、")).into(),

@@ -4,6 +4,7 @@
 //! layer as response extensions. Extractors' errors take the same way, so every reply of a product
 //! has one shape.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -240,6 +241,29 @@ fn prefers_english(request: &Request) -> bool {
 }
 
 impl Product {
+    /// What its document calls its fields.
+    #[must_use]
+    pub fn labels(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Slots => crate::slots::labels::LABELS,
+            Self::Members => crate::members::labels::LABELS,
+            Self::Visitors => crate::visitors::labels::LABELS,
+            Self::Homemaking => crate::homemaking::labels::LABELS,
+            Self::Own => &[],
+        }
+    }
+
+    /// What went wrong, in Chinese; a field has its name in words before the one on the wire, for clients show
+    /// this to people.
+    fn labelled(self, error: &Error) -> Cow<'static, str> {
+        let field = error.field.as_deref().unwrap_or_default();
+        let name = field.rsplit('.').next().and_then(|last| last.split('[').next()).unwrap_or_default();
+        match self.labels().iter().find(|(other, _)| *other == name) {
+            Some((_, label)) => format!("{label} {}", error.message.zh).into(),
+            None => error.message.zh.clone(),
+        }
+    }
+
     fn success(self, mut response: Response, reply: Reply, id: RequestId) -> Response {
         let id = reply.request_id.unwrap_or(id);
         if reply.request_id.is_some() {
@@ -267,7 +291,8 @@ impl Product {
             let cause = error.cause.as_deref().unwrap_or_default();
             tracing::error!(request_id = %id, %status, cause, "request failed");
         }
-        let message = if english { &error.message.en } else { &error.message.zh };
+        let message = if english { error.message.en.clone() } else { self.labelled(error) };
+        let message = message.as_ref();
         let (status, body, content_type) = match self {
             Self::Slots => {
                 (documented_status(error, status), slots_failure(error, message, id), "application/json")

@@ -29,9 +29,13 @@ impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<App> for Input<T, LIMI
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
         let (parts, body) = request.into_parts();
-        expect_json(&parts)?;
-        let body = match Limited::new(body, LIMIT).collect().await {
+        // Clients that send nothing still name the type they would have sent.
+        let limit = if is_json(&parts) { LIMIT } else { 0 };
+        let body = match Limited::new(body, limit).collect().await {
             Ok(collected) => collected.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() && limit == 0 => {
+                return Err(Error::unsupported_media_type());
+            }
             Err(error) if error.is::<LengthLimitError>() => return Err(Error::body_too_large(LIMIT)),
             Err(_) => return Err(Error::malformed("请求内容不完整", "the body did not arrive whole")),
         };
@@ -40,12 +44,12 @@ impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<App> for Input<T, LIMI
     }
 }
 
-fn expect_json(parts: &Parts) -> Result<(), Error> {
-    let Some(content_type) = parts.headers.get(CONTENT_TYPE) else { return Ok(()) };
+/// Whether the body is JSON by its Content-Type; without one it is.
+fn is_json(parts: &Parts) -> bool {
+    let Some(content_type) = parts.headers.get(CONTENT_TYPE) else { return true };
     let essence = content_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    let is_json = essence.eq_ignore_ascii_case("application/json")
-        || (essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case("+json"));
-    if is_json { Ok(()) } else { Err(Error::unsupported_media_type()) }
+    essence.eq_ignore_ascii_case("application/json")
+        || (essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case("+json"))
 }
 
 /// Reads a JSON object; nothing at all counts as `{}`.
@@ -61,7 +65,8 @@ fn parse_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
     Ok(value)
 }
 
-/// Parameters of the query string.
+/// Parameters of the query string. `null` and `undefined`, which JavaScript's clients make of what they do not
+/// have, count as left out.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
@@ -69,7 +74,8 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Error> {
         let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        let object = pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect();
+        let given = pairs.filter(|(_, value)| !matches!(value.as_ref(), "null" | "undefined"));
+        let object = given.map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect();
         let value = serde_json::Value::Object(object);
         serde_path_to_error::deserialize(value).map(Self).map_err(|error| explain(&error))
     }

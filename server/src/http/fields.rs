@@ -49,6 +49,7 @@ pub enum Scalar {
     Text(String),
     Integer(i64),
     Fraction(f64),
+    Truth(bool),
     Other,
 }
 
@@ -87,8 +88,8 @@ impl<'de> Visitor<'de> for ScalarVisitor {
         Ok(Scalar::Fraction(fraction))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Scalar, E> {
-        Ok(Scalar::Other)
+    fn visit_bool<E>(self, truth: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Truth(truth))
     }
 
     fn visit_unit<E>(self) -> Result<Scalar, E> {
@@ -128,6 +129,31 @@ pub fn optional<'de, D: Deserializer<'de>, T: Field>(deserializer: D) -> Result<
     }
 }
 
+/// For `#[serde(default, deserialize_with = "filter")]` of what begins at 1: as [`optional`], and 0, which
+/// clients send for “all”, is `None` too.
+///
+/// # Errors
+/// As the field's own.
+pub fn filter<'de, D: Deserializer<'de>, T: Field>(deserializer: D) -> Result<Option<T>, D::Error> {
+    match Scalar::deserialize(deserializer)? {
+        Scalar::Absent | Scalar::Integer(0) => Ok(None),
+        Scalar::Text(text) if matches!(text.trim(), "" | "0") => Ok(None),
+        value => T::parse(value).map(Some).map_err(D::Error::custom),
+    }
+}
+
+/// For `#[serde(default, deserialize_with = "kept")]` of what a change may leave out: absent and null are
+/// `None`; "" is not, for it is what an emptied form sends.
+///
+/// # Errors
+/// As the field's own.
+pub fn kept<'de, D: Deserializer<'de>, T: Field>(deserializer: D) -> Result<Option<T>, D::Error> {
+    match Scalar::deserialize(deserializer)? {
+        Scalar::Absent => Ok(None),
+        value => T::parse(value).map(Some).map_err(D::Error::custom),
+    }
+}
+
 macro_rules! field {
     ($kind:ty $(, $generic:ident : $of:ty)*) => {
         impl<'de, $(const $generic: $of),*> Deserialize<'de> for $kind {
@@ -157,7 +183,7 @@ fn trimmed(value: Scalar) -> Result<String, Expected> {
             short if short.len() == text.len() => Ok(text),
             short => Ok(short.to_owned()),
         },
-        Scalar::Integer(_) | Scalar::Fraction(_) | Scalar::Other => Err(TEXT),
+        Scalar::Integer(_) | Scalar::Fraction(_) | Scalar::Truth(_) | Scalar::Other => Err(TEXT),
     }
 }
 
@@ -248,7 +274,7 @@ impl Field for Password {
             Scalar::Text(text) if text.is_empty() => Err(REQUIRED),
             // Bounded, because hashing takes time that grows with the length.
             Scalar::Text(text) => Ok(Self(at_most(text, 128)?)),
-            Scalar::Integer(_) | Scalar::Fraction(_) | Scalar::Other => Err(TEXT),
+            Scalar::Integer(_) | Scalar::Fraction(_) | Scalar::Truth(_) | Scalar::Other => Err(TEXT),
         }
     }
 
@@ -270,10 +296,12 @@ pub struct IntIn<const MIN: i64, const MAX: i64>(pub i64);
 
 /// An id, or any other integer above 0.
 pub type Id = IntIn<1, { i64::MAX }>;
-/// 0 or 1.
+/// 0 or 1, which a form's switch sends as false or true.
 pub type Flag = IntIn<0, 1>;
 
 impl<const MIN: i64, const MAX: i64> IntIn<MIN, MAX> {
+    const IS_FLAG: bool = MIN == 0 && MAX == 1;
+
     fn expected() -> Expected {
         match (MIN, MAX) {
             (1, i64::MAX) => Expected::fixed("应为大于 0 的整数", "expected an integer above 0"),
@@ -291,9 +319,14 @@ impl<const MIN: i64, const MAX: i64> Field for IntIn<MIN, MAX> {
         let integer = match value {
             Scalar::Absent => return Err(REQUIRED),
             Scalar::Integer(integer) => Some(integer),
-            Scalar::Text(text) if text.trim().is_empty() => return Err(REQUIRED),
-            Scalar::Text(text) => decimal(text.trim()),
-            Scalar::Fraction(_) | Scalar::Other => None,
+            Scalar::Text(text) => match text.trim() {
+                "" => return Err(REQUIRED),
+                "false" if Self::IS_FLAG => Some(0),
+                "true" if Self::IS_FLAG => Some(1),
+                text => decimal(text),
+            },
+            Scalar::Truth(truth) if Self::IS_FLAG => Some(truth.into()),
+            Scalar::Fraction(_) | Scalar::Truth(_) | Scalar::Other => None,
         };
         integer.filter(|integer| (MIN..=MAX).contains(integer)).map(Self).ok_or_else(Self::expected)
     }
@@ -399,7 +432,8 @@ mod tests {
             "-1",
             "1.0",
             "1e0",
-            "true",
+            "\"True\"",
+            "\"yes\"",
             "[]",
             "{}",
             "\"1.0\"",
@@ -412,6 +446,31 @@ mod tests {
         for absent in ["null", "\"\"", "\"  \""] {
             assert_eq!(read::<Flag>(absent).unwrap_err(), "is required", "{absent}");
         }
+    }
+
+    #[test]
+    fn only_a_flag_may_be_true_or_false() {
+        for (json, flag) in [("true", 1), ("false", 0), ("\"true\"", 1), ("\" false \"", 0)] {
+            assert_eq!(read::<Flag>(json).unwrap().0, flag, "{json}");
+        }
+        for json in ["true", "\"true\""] {
+            assert_eq!(read::<IntIn<0, 2>>(json).unwrap_err(), "expected an integer from 0 to 2");
+            assert_eq!(read::<Id>(json).unwrap_err(), "expected an integer above 0");
+        }
+        assert_eq!(read::<Name>("true").unwrap_err(), "expected text");
+    }
+
+    #[test]
+    fn a_filter_of_0_is_none_and_what_is_left_out_of_a_change_is_kept() {
+        let filtered = |json: &str| filter::<_, Id>(&mut serde_json::Deserializer::from_str(json));
+        for all in ["0", "\"0\"", "\"\"", "null"] {
+            assert_eq!(filtered(all).unwrap(), None, "{all}");
+        }
+        assert_eq!(filtered("\"7\"").unwrap(), Some(IntIn(7)));
+        assert!(filtered("-1").is_err());
+        let changed = |json: &str| kept::<_, Name>(&mut serde_json::Deserializer::from_str(json));
+        assert_eq!(changed("null").unwrap(), None);
+        assert!(changed("\"\"").is_err());
     }
 
     #[test]

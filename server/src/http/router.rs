@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
+use tower::util::MapRequest;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use tower_http::cors::CorsLayer;
@@ -120,6 +121,7 @@ fn homemaking() -> OpenApiRouter<App> {
         .routes(routes!(p::notify))
         .routes(routes!(u::show, u::change))
         .routes(routes!(u::sign))
+        .routes(routes!(u::default_avatar))
         .routes(routes!(f::picture))
         .routes(routes!(rf::ask, rf::mine))
         .routes(routes!(rf::under_way))
@@ -250,11 +252,37 @@ pub fn build(app: &App) -> Router {
     if !app.config.server.cors_origins.is_empty() {
         router = router.layer(cors(&app.config.server.cors_origins));
     }
-    router
+    let router = router
         .layer(map_response(secure))
         .layer(compression)
         .layer(from_fn_with_state(app.clone(), log::request))
-        .with_state(app.clone())
+        .with_state(app.clone());
+    // Around the router, for its own layers only see a request whose path was found.
+    Router::new().fallback_service(MapRequest::new(router, single_slashes))
+}
+
+/// Runs of slashes in a path count as one: clients join a base address that ends in one with paths that
+/// begin with one.
+fn single_slashes(mut request: Request) -> Request {
+    let uri = request.uri();
+    if !uri.path().contains("//") {
+        return request;
+    }
+    let mut path = String::with_capacity(uri.path().len());
+    for letter in uri.path().chars() {
+        if letter != '/' || !path.ends_with('/') {
+            path.push(letter);
+        }
+    }
+    if let Some(query) = uri.query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    let mut parts = uri.clone().into_parts();
+    // Less of a valid path is a valid path.
+    parts.path_and_query = path.parse().ok();
+    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+    request
 }
 
 /// Tells browsers what not to do with a reply, unless its handler has said otherwise.

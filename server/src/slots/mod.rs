@@ -3,6 +3,7 @@
 //! The schedule is laid out as one row a slot, with a capacity and how much of it is taken. Booking
 //! is one conditional update of that row; availability is a read of it.
 
+pub mod labels;
 pub mod routes;
 pub mod rules;
 pub mod schedule;

@@ -42,7 +42,7 @@ impl crate::http::fields::Field for TimeOfDay {
         let text = match value {
             Scalar::Absent => return Err(REQUIRED),
             Scalar::Text(text) => text,
-            Scalar::Integer(_) | Scalar::Fraction(_) | Scalar::Other => String::new(),
+            _ => String::new(),
         };
         let expected = || Expected {
             zh: "应为 HH:MM 格式的时间".into(),

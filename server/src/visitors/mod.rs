@@ -11,6 +11,7 @@ pub mod csv;
 pub mod directory;
 pub mod hosts;
 pub mod jobs;
+pub mod labels;
 pub mod login;
 pub mod messages;
 pub mod qr;

@@ -9,6 +9,7 @@ mod support;
 mod access;
 mod architecture;
 mod bad_input;
+mod clients;
 mod database;
 mod homemaking;
 mod house;

@@ -47,6 +47,9 @@ test('slots: data, or error_no with its field', async () => {
   answering(200, { data: null, error_msg: 'phone_num: 应为 11 位手机号', error_no: 1001, request_id: 'x' })
   const wrong = { status: 200, code: 1001, field: 'phone_num', message: '应为 11 位手机号' }
   expect(await failure(listDays())).toEqual(wrong)
+  const labelled = '手机号 phone_num: 应为 11 位手机号'
+  answering(200, { data: null, error_msg: labelled, error_no: 1001, request_id: 'x' })
+  expect(await failure(listDays())).toEqual(wrong)
 })
 
 test('visitors: data and page, or code', async () => {

@@ -34,9 +34,9 @@ export class ApiError extends Error {
   }
 }
 
-/** `phone_num: 应为 11 位手机号` names the field first; people see the rest. */
+/** `手机号 phone_num: 应为 11 位手机号` names the field first; people see the rest beside the field. */
 export function splitField(message: string): { field: string | undefined; message: string } {
-  const match = /^([A-Za-z_][\w.[\]-]*): (.+)$/s.exec(message)
+  const match = /^(?:[^:]* )?([A-Za-z_][\w.[\]-]*): (.+)$/s.exec(message)
   return match ? { field: match[1], message: match[2] ?? message } : { field: undefined, message }
 }
 

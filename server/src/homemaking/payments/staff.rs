@@ -14,7 +14,7 @@ use crate::http::access::{Admin, Auditor};
 use crate::http::choice::{Choice, choice_field};
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{Id, Prose, optional};
+use crate::http::fields::{Id, Prose, filter, optional};
 use crate::http::page::{Items, Page, PageQuery};
 
 impl Choice for Kind {
@@ -47,7 +47,7 @@ pub struct PaymentsQuery {
     #[param(inline)]
     state: Option<State>,
     /// Only of this order (预约订单 id).
-    #[serde(default, deserialize_with = "optional")]
+    #[serde(default, deserialize_with = "filter")]
     #[param(value_type = Option<i64>)]
     order_id: Option<Id>,
 }

@@ -129,13 +129,14 @@ pub struct RatingsQuery {
 pub async fn list_ratings(
     State(app): State<App>,
     _: Auditor,
+    BaseUrl(base): BaseUrl,
     Query(query): Query<RatingsQuery>,
     Query(page): Query<PageQuery>,
 ) -> Outcome {
     let (page, status) = (Page::from(page), query.status.and_then(|status| RatingState::of(status.0)));
     let found = app.db.read("staff.ratings", move |tx| rating_rows::of_status(tx, status, page));
     let (total, found) = found.await?;
-    let form = Form::new(&app, "");
+    let form = Form::new(&app, &base);
     let items: Result<_, _> = found.into_iter().map(|rating| ReviewedRating::new(rating, &form)).collect();
     Reply::ok(&Items::new(page, total, items?))
 }
@@ -174,6 +175,7 @@ pub struct RatingReviewRequest {
 pub async fn review_rating(
     State(app): State<App>,
     Admin(staff): Admin,
+    BaseUrl(base): BaseUrl,
     PathId(id): PathId,
     input: Input<RatingReviewRequest>,
 ) -> Outcome {
@@ -191,5 +193,5 @@ pub async fn review_rating(
         record_change(tx, &staff, &name, &format!("rating {id}"), &before, &after, at)?;
         rating_rows::find(tx, id)?.ok_or_else(|| Error::internal(format!("rating {id} is gone")))
     });
-    Reply::ok(&ReviewedRating::new(reviewed.await?, &Form::new(&app, ""))?)
+    Reply::ok(&ReviewedRating::new(reviewed.await?, &Form::new(&app, &base))?)
 }

@@ -9,12 +9,11 @@ use super::{Outcome, Paging, illustration};
 use crate::app::App;
 use crate::error::Error;
 use crate::homemaking::ratings::{self, Given};
-use crate::homemaking::rules::party_to_service;
 use crate::homemaking::states::{RatingState, Term as _};
 use crate::homemaking::store::ratings::{self as rows, Rating};
 use crate::homemaking::store::services;
 use crate::homemaking::view::{self, Form, Paged, Person};
-use crate::homemaking::{User, codes, files, orders};
+use crate::homemaking::{Reader, User, codes, files, orders};
 use crate::http::access::BaseUrl;
 use crate::http::envelope::{HomemakingReply, Reply};
 use crate::http::extract::{Input, PathId, Query};
@@ -136,7 +135,7 @@ impl RatingView {
             illustration: serde_json::from_str(&rating.illustration).map_err(unreadable)?,
             status: rating.status.number(),
             create_time: form.time(rating.created_at),
-            author: rating.author,
+            author: form.person(rating.author),
             reply,
         })
     }
@@ -172,14 +171,19 @@ pub struct OfOrderQuery {
 /// only.
 #[utoipa::path(get, path = "/homemaking/v1/rating/order", tag = "homemaking", security(("user" = [])),
     params(OfOrderQuery), responses((status = 200, body = HomemakingReply<RatingView>)))]
-pub async fn of_order(State(app): State<App>, user: User, Query(query): Query<OfOrderQuery>) -> Outcome {
+pub async fn of_order(
+    State(app): State<App>,
+    user: User,
+    BaseUrl(base): BaseUrl,
+    Query(query): Query<OfOrderQuery>,
+) -> Outcome {
     let order_id = query.order_id.0;
     let found = app.db.point("homemaking.rating", move |tx| rows::of_order(tx, order_id)).await?;
     let is_visible = |rating: &Rating| {
         rating.status == RatingState::Shown || [rating.author.id, rating.publisher_id].contains(&user.id)
     };
     let rating = found.filter(is_visible).ok_or_else(not_found)?;
-    Reply::ok(&RatingView::new(rating, &Form::new(&app, ""))?)
+    Reply::ok(&RatingView::new(rating, &Form::new(&app, &base))?)
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -190,23 +194,24 @@ pub struct OfServiceQuery {
     service_id: Id,
 }
 
-/// A service's ratings that are shown (根据服务 id 查询评价列表), newest first.
-#[utoipa::path(get, path = "/homemaking/v1/rating/service", tag = "homemaking", security(("user" = [])),
+/// A service's ratings that are shown (根据服务 id 查询评价列表), newest first; guests may read them.
+#[utoipa::path(get, path = "/homemaking/v1/rating/service", tag = "homemaking", security((), ("user" = [])),
     params(OfServiceQuery, Paging), responses((status = 200, body = HomemakingReply<Paged<RatingView>>)))]
 pub async fn of_service(
     State(app): State<App>,
-    user: User,
+    reader: Reader,
+    BaseUrl(base): BaseUrl,
     Query(query): Query<OfServiceQuery>,
     Query(paging): Query<Paging>,
 ) -> Outcome {
     let (service_id, page) = (query.service_id.0, Page::from(paging));
     let found = app.db.read("homemaking.ratings", move |tx| {
         let service = services::find(tx, service_id)?.ok_or_else(not_found)?;
-        party_to_service(user.id, service.publisher.id, service.status)?;
+        reader.party_to(&service)?;
         rows::of_service(tx, service_id, page)
     });
     let (total, found) = found.await?;
-    let form = Form::new(&app, "");
+    let form = reader.form(&app, &base);
     let data: Result<_, _> = found.into_iter().map(|rating| RatingView::new(rating, &form)).collect();
     Reply::ok(&Paged::new(page, total, data?))
 }
@@ -224,6 +229,7 @@ pub struct ReplyRequest {
 pub async fn reply(
     State(app): State<App>,
     user: User,
+    BaseUrl(base): BaseUrl,
     PathId(id): PathId,
     input: Input<ReplyRequest>,
 ) -> Outcome {
@@ -232,5 +238,5 @@ pub async fn reply(
         ratings::reply(tx, id, user, &content, at)?;
         rows::find(tx, id)?.ok_or_else(not_found)
     });
-    Reply::ok(&RatingView::new(answered.await?, &Form::new(&app, ""))?)
+    Reply::ok(&RatingView::new(answered.await?, &Form::new(&app, &base))?)
 }

@@ -152,7 +152,8 @@ pub struct RefundDetail {
 
 impl RefundDetail {
     pub(super) fn new(found: RefundWithOrder, form: &Form) -> Result<Self, Error> {
-        let (publisher, consumer) = (found.order.publisher.clone(), found.order.consumer.clone());
+        let publisher = form.person(found.order.publisher.clone());
+        let consumer = form.person(found.order.consumer.clone());
         let refund = RefundView::new(found, form)?;
         Ok(Self { images: refund.illustration.clone(), refund, publisher, consumer })
     }

@@ -14,12 +14,12 @@ use crate::homemaking::states::{By, SERVICE, ServiceAction, ServiceState, Term a
 use crate::homemaking::store::listing::{self, Filter, Sort, late};
 use crate::homemaking::store::services::{self, Draft, Own, Service};
 use crate::homemaking::view::{Form, ListedService, Paged, ServiceView, Success};
-use crate::homemaking::{Fen, User, category_of, codes, jobs, store};
+use crate::homemaking::{Fen, Reader, User, category_of, codes, jobs, store};
 use crate::http::access::BaseUrl;
 use crate::http::choice::{Choice, choice_field};
 use crate::http::envelope::{HomemakingReply, Reply};
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{Day, Flag, Id, IntIn, Line, Name, Price, Prose, optional};
+use crate::http::fields::{Day, Flag, Id, IntIn, Line, Name, Price, Prose, filter, kept, optional};
 use crate::http::idempotency;
 use crate::http::page::Page;
 
@@ -44,12 +44,12 @@ choice_field!(Sort);
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// Only of this category (分类 id).
-    #[serde(default, deserialize_with = "optional")]
+    /// Only of this category (分类 id); 0: of any.
+    #[serde(default, deserialize_with = "filter")]
     #[param(value_type = Option<i64>)]
     category_id: Option<Id>,
-    /// Only of this type (服务类型): 1 offered (在提供), 2 wanted (正在找).
-    #[serde(rename = "type", default, deserialize_with = "optional")]
+    /// Only of this type (服务类型): 1 offered (在提供), 2 wanted (正在找); 0: of any.
+    #[serde(rename = "type", default, deserialize_with = "filter")]
     #[param(value_type = Option<i64>)]
     kind: Option<Kind>,
     /// Ours: any part of the title (标题关键字).
@@ -131,6 +131,61 @@ impl ServiceRequest {
             begin_date: self.begin_date.0.to_string(),
             end_date: self.end_date.0.to_string(),
             period,
+        })
+    }
+}
+
+/// What a publisher changes of a service; whatever is left out is kept.
+#[derive(Deserialize, ToSchema)]
+pub struct ServiceChange {
+    /// Type (服务所属类型): 1 offered (在提供), 2 wanted (正在找).
+    #[serde(rename = "type", default, deserialize_with = "kept")]
+    kind: Option<Kind>,
+    /// Title (服务标题).
+    #[serde(default, deserialize_with = "kept")]
+    title: Option<Name>,
+    /// Category id (服务所属分类的 id).
+    #[serde(default, deserialize_with = "kept")]
+    category_id: Option<Id>,
+    /// Id of an uploaded picture (封面图 id).
+    #[serde(default, deserialize_with = "kept")]
+    cover_image_id: Option<Id>,
+    /// Whether the consumer says where (是否要求预约人指定服务地点): 1 yes (是), 0 no (否).
+    #[serde(default, deserialize_with = "kept")]
+    designated_place: Option<Flag>,
+    /// Description (服务详情描述).
+    #[serde(default, deserialize_with = "kept")]
+    description: Option<Prose<5000>>,
+    /// First day (服务有效期开始时间), `YYYY-MM-DD`.
+    #[serde(default, deserialize_with = "kept")]
+    begin_date: Option<Day>,
+    /// Last day, which counts (服务有效期结束时间), `YYYY-MM-DD`.
+    #[serde(default, deserialize_with = "kept")]
+    end_date: Option<Day>,
+    /// Price in yuan (服务价格), at most two decimals.
+    #[serde(default, deserialize_with = "kept")]
+    price: Option<Price>,
+}
+
+impl ServiceChange {
+    /// The service as it was, with what changes.
+    fn draft(&self, was: Service, zone: &jiff::tz::TimeZone) -> Result<Draft, Error> {
+        let day = |new: Option<Day>, was: &str| match new {
+            Some(day) => Ok(day.0),
+            None => was.parse().map_err(|error| Error::internal(format!("{was}: {error}"))),
+        };
+        let (begin, end) = (day(self.begin_date, &was.begin_date)?, day(self.end_date, &was.end_date)?);
+        Ok(Draft {
+            kind: self.kind.map_or(was.kind, |kind| kind.0),
+            category_id: self.category_id.map_or(was.category_id, |id| id.0),
+            title: self.title.clone().map_or(was.title, String::from),
+            description: self.description.clone().map_or(was.description, String::from),
+            cover_image_id: self.cover_image_id.map_or(was.cover_image_id, |id| id.0),
+            designated_place: self.designated_place.map_or(was.designated_place, |flag| flag.0),
+            price: self.price.map_or(was.price, |price| Fen(price.0)),
+            begin_date: begin.to_string(),
+            end_date: end.to_string(),
+            period: Period::of_days(begin, end, zone)?,
         })
     }
 }
@@ -247,15 +302,20 @@ fn view(service: Service, by: By, form: &Form) -> ServiceView {
     if by == By::Publisher { ServiceView::of_own(service, form) } else { ServiceView::new(service, form) }
 }
 
-/// One service (查询指定id的服务); somebody else's only while it is published.
-#[utoipa::path(get, path = "/homemaking/v1/service/{id}", tag = "homemaking", security(("user" = [])),
+/// One service (查询指定id的服务); somebody else's only while it is published, which guests may read too.
+#[utoipa::path(get, path = "/homemaking/v1/service/{id}", tag = "homemaking", security((), ("user" = [])),
     params(("id" = i64, Path, description = "Service id (服务 id)")),
     responses((status = 200, body = HomemakingReply<ServiceView>)))]
-pub async fn show(State(app): State<App>, user: User, BaseUrl(base): BaseUrl, PathId(id): PathId) -> Outcome {
+pub async fn show(
+    State(app): State<App>,
+    reader: Reader,
+    BaseUrl(base): BaseUrl,
+    PathId(id): PathId,
+) -> Outcome {
     let found = app.db.point("homemaking.service", move |tx| services::find(tx, id)).await?;
     let service = found.ok_or_else(not_found)?;
-    let by = party_to_service(user.id, service.publisher.id, service.status)?;
-    Reply::ok(&view(service, by, &Form::new(&app, &base)))
+    let by = reader.party_to(&service)?;
+    Reply::ok(&view(service, by, &reader.form(&app, &base)))
 }
 
 /// Takes a service and moves it by one step as `user`.
@@ -290,19 +350,21 @@ pub async fn act(
 
 /// Edit a service (编辑服务); staff then look at it anew.
 #[utoipa::path(put, path = "/homemaking/v1/service/{id}", tag = "homemaking", security(("user" = [])),
-    params(("id" = i64, Path, description = "Service id (服务 id)")), request_body = ServiceRequest,
+    params(("id" = i64, Path, description = "Service id (服务 id)")), request_body = ServiceChange,
     responses((status = 200, body = HomemakingReply<ServiceView>)))]
 pub async fn edit(
     State(app): State<App>,
     user: User,
     BaseUrl(base): BaseUrl,
     PathId(id): PathId,
-    input: Input<ServiceRequest>,
+    input: Input<ServiceChange>,
 ) -> Outcome {
-    let now = app.clock.now();
-    let draft = input.value.draft(now.zone())?;
+    let (now, change) = (app.clock.now(), input.value);
+    change.category_id.map_or(Ok(()), check_category)?;
     let edited = app.db.write("homemaking.edit_service", move |tx| {
         step(tx, user, id, ServiceAction::Edit, now.at)?;
+        let was = services::find(tx, id)?.ok_or_else(not_found)?;
+        let draft = change.draft(was, now.zone())?;
         claim_cover(tx, draft.cover_image_id, now.at)?;
         services::set_draft(tx, id, &draft)?;
         services::find(tx, id)?.ok_or_else(not_found)

@@ -21,7 +21,7 @@ use crate::http::access::{Admin, Auditor, BaseUrl};
 use crate::http::choice::{Choice, choice_field};
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{Id, IntIn, Line, Moment, Prose, optional};
+use crate::http::fields::{Id, IntIn, Line, Moment, Prose, filter, optional};
 use crate::http::idempotency;
 use crate::http::page::{Items, Page, PageQuery};
 use crate::staff::{Role, record_change};
@@ -136,11 +136,11 @@ pub struct OrdersQuery {
     #[param(value_type = Option<i64>)]
     status: Option<IntIn<0, 6>>,
     /// Only this order number (订单号).
-    #[serde(default, deserialize_with = "optional")]
+    #[serde(default, deserialize_with = "filter")]
     #[param(value_type = Option<i64>)]
     order_no: Option<Id>,
     /// Only with this user on either side (用户 id).
-    #[serde(default, deserialize_with = "optional")]
+    #[serde(default, deserialize_with = "filter")]
     #[param(value_type = Option<i64>)]
     user_id: Option<Id>,
 }

@@ -12,7 +12,7 @@ use crate::homemaking::view::CategoryView;
 use crate::homemaking::{CATEGORIES, codes, store};
 use crate::http::envelope::{HomemakingReply, Reply};
 use crate::http::extract::Input;
-use crate::http::fields::{Id, Line};
+use crate::http::fields::{Id, Line, optional};
 use crate::http::limits::{self, ClientAddress};
 use crate::ids::fingerprint;
 
@@ -55,8 +55,9 @@ pub async fn log_in(State(app): State<App>, address: ClientAddress, input: Input
 
 #[derive(Deserialize, ToSchema)]
 pub struct VerifyRequest {
-    /// A token (令牌内容).
-    token: Line<256>,
+    /// A token (令牌内容); none at all is not good either.
+    #[serde(default, deserialize_with = "optional")]
+    token: Option<Line<256>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -69,8 +70,11 @@ pub struct Verified {
 #[utoipa::path(post, path = "/homemaking/v1/token/verify", tag = "homemaking", request_body = VerifyRequest,
     responses((status = 200, body = HomemakingReply<Verified>)))]
 pub async fn verify(State(app): State<App>, input: Input<VerifyRequest>) -> Outcome {
-    let user = user_of_token(&app, &input.value.token).await?;
-    Reply::ok(&Verified { valid: user.is_some() })
+    let valid = match input.value.token {
+        Some(token) => user_of_token(&app, &token).await?.is_some(),
+        None => false,
+    };
+    Reply::ok(&Verified { valid })
 }
 
 /// The categories (获取分类列表).

@@ -1,6 +1,8 @@
 //! The caller's own data (用户).
 
 use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -9,7 +11,7 @@ use crate::app::App;
 use crate::clock::{HOUR, Millis};
 use crate::error::Error;
 use crate::homemaking::store::users::{self, Change};
-use crate::homemaking::view::{self, Person};
+use crate::homemaking::view::{self, Form, Person};
 use crate::homemaking::{User, codes, files};
 use crate::http::access::BaseUrl;
 use crate::http::envelope::{HomemakingReply, Reply};
@@ -19,23 +21,28 @@ use crate::http::fields::{IntIn, Name, Tel, Url, optional};
 /// Who one is (查询当前用户信息).
 #[utoipa::path(get, path = "/homemaking/v1/user", tag = "homemaking", security(("user" = [])),
     responses((status = 200, body = HomemakingReply<Person>)))]
-pub async fn show(State(app): State<App>, user: User) -> Outcome {
+pub async fn show(State(app): State<App>, user: User, BaseUrl(base): BaseUrl) -> Outcome {
     let found = app.db.point("homemaking.user", move |tx| users::find(tx, user.id)).await?;
-    Reply::ok(&found.ok_or_else(|| Error::from(&codes::NOT_FOUND))?)
+    let found = found.ok_or_else(|| Error::from(&codes::NOT_FOUND))?;
+    Reply::ok(&Form::new(&app, &base).person(found))
 }
 
+/// What changes; whatever is left out is kept, for clients send parts.
 #[derive(Deserialize, ToSchema)]
 pub struct UserRequest {
     /// WeChat nickname (用户微信昵称).
-    nickname: Name,
+    #[serde(default, deserialize_with = "optional")]
+    nickname: Option<Name>,
     /// Address of the picture (用户头像图片地址).
-    avatar: Url,
+    #[serde(default, deserialize_with = "optional")]
+    avatar: Option<Url>,
     /// Gender (性别): 0 unknown (未知), 1 male (男), 2 female (女).
-    gender: IntIn<0, 2>,
-    /// Real name (用户真实姓名); left out it is kept.
+    #[serde(default, deserialize_with = "optional")]
+    gender: Option<IntIn<0, 2>>,
+    /// Real name (用户真实姓名).
     #[serde(default, deserialize_with = "optional")]
     real_name: Option<Name>,
-    /// Telephone number (用户手机号码); left out it is kept.
+    /// Telephone number (用户手机号码).
     #[serde(default, deserialize_with = "optional")]
     tel: Option<Tel>,
 }
@@ -51,11 +58,13 @@ pub async fn change(
 ) -> Outcome {
     let UserRequest { nickname, avatar, gender, real_name, tel } = input.value;
     let (at, storage) = (app.clock.now().at, view::storage(&base));
-    let picture = [("avatar".to_owned(), String::from(avatar.clone()))];
+    // A form sends back the picture that it was given, which is not theirs while they have none.
+    let avatar = avatar.map(String::from).filter(|address| *address != view::default_avatar(&base));
+    let picture: Vec<_> = avatar.iter().map(|address| ("avatar".to_owned(), address.clone())).collect();
     let change = Change {
-        nickname: nickname.into(),
-        avatar: avatar.into(),
-        gender: gender.0,
+        nickname: nickname.map(String::from),
+        avatar,
+        gender: gender.map(|gender| gender.0),
         real_name: real_name.map(String::from),
         tel: tel.map(String::from),
     };
@@ -63,7 +72,16 @@ pub async fn change(
         files::claim(tx, &picture, &storage, at)?;
         users::change(tx, user.id, &change)
     });
-    Reply::ok(&changed.await?.ok_or_else(|| Error::from(&codes::NOT_FOUND))?)
+    let changed = changed.await?.ok_or_else(|| Error::from(&codes::NOT_FOUND))?;
+    Reply::ok(&Form::new(&app, &base).person(changed))
+}
+
+/// The picture of whoever has none (默认头像).
+#[utoipa::path(get, path = "/homemaking/avatar.png", tag = "homemaking",
+    responses((status = 200, content_type = "image/png", body = Vec<u8>)))]
+pub async fn default_avatar() -> impl IntoResponse {
+    const PICTURE: &[u8] = include_bytes!("../../../data/avatar.png");
+    ([(CONTENT_TYPE, "image/png"), (CACHE_CONTROL, "public, max-age=86400")], PICTURE)
 }
 
 /// How long a chat ticket is good, as the document's own sample is; it cannot be taken back.

@@ -38,9 +38,9 @@ pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Person>> {
 /// What changes in a user; `None` keeps what is there.
 #[derive(Clone, Debug)]
 pub struct Change {
-    pub nickname: String,
-    pub avatar: String,
-    pub gender: i64,
+    pub nickname: Option<String>,
+    pub avatar: Option<String>,
+    pub gender: Option<i64>,
     pub real_name: Option<String>,
     pub tel: Option<String>,
 }
@@ -48,14 +48,15 @@ pub struct Change {
 /// The user as changed.
 pub fn change(tx: &mut Tx<'_>, id: i64, change: &Change) -> Result<Option<Person>> {
     let update = sql!(
-        "UPDATE home_user SET nickname = $2, avatar = $3, gender = $4, real_name = coalesce($5, real_name),
+        "UPDATE home_user SET nickname = coalesce($2, nickname), avatar = coalesce($3, avatar),
+                              gender = coalesce($4, gender), real_name = coalesce($5, real_name),
                               tel = coalesce($6, tel)
          WHERE id = $1 RETURNING id, nickname, avatar, real_name, gender, tel"
     );
     let values = params![
         id,
-        &change.nickname,
-        &change.avatar,
+        change.nickname.as_ref(),
+        change.avatar.as_ref(),
         change.gender,
         change.real_name.as_ref(),
         change.tel.as_ref()

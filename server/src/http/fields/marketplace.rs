@@ -27,7 +27,7 @@ impl Field for Price {
             Scalar::Integer(yuan) => yuan.to_string(),
             // The shortest text that reads back as this number, which is what was sent.
             Scalar::Fraction(yuan) => yuan.to_string(),
-            Scalar::Other => String::new(),
+            Scalar::Truth(_) | Scalar::Other => String::new(),
         };
         let expected = Expected::fixed(
             "应大于 0，最多两位小数，不超过 1000000.00",

@@ -86,7 +86,7 @@ impl Field for Moment {
                     None => return wall_clock(text).map(Self::Local).ok_or(expected),
                 },
             },
-            Scalar::Fraction(_) | Scalar::Other => None,
+            Scalar::Fraction(_) | Scalar::Truth(_) | Scalar::Other => None,
         };
         seconds.filter(|seconds| (0..=LAST_SECOND).contains(seconds)).map(Self::Unix).ok_or(expected)
     }

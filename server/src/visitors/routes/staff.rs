@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::http::access::{Admin, Auditor, BaseUrl, Reception};
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{Id, Phone, Prose, optional};
+use crate::http::fields::{Id, Phone, Prose, filter, optional};
 use crate::http::idempotency;
 use crate::http::page::{Items, Page, PageQuery};
 use crate::staff::record_change;
@@ -232,7 +232,7 @@ pub async fn on_site_file(State(app): State<App>, _: Auditor) -> Result<Response
 #[into_params(parameter_in = Query)]
 pub struct ScansQuery {
     /// Only scans of this record's codes.
-    #[serde(default, deserialize_with = "optional")]
+    #[serde(default, deserialize_with = "filter")]
     #[param(value_type = Option<i64>)]
     visit_id: Option<Id>,
 }

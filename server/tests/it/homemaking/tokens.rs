@@ -102,7 +102,7 @@ async fn errors_say_what_was_asked(app: TestApp) {
     let english = app.with("accept-language", "en").home_get("user").await;
     assert_eq!(english.says(), "the header token is missing");
     let missing = app.home_post("token", json!({ "order_no": 1 })).await;
-    assert_eq!((missing.failure(), missing.says()), ((400, 10000), "i_code: 必填".into()));
+    assert_eq!((missing.failure(), missing.says()), ((400, 10000), "课程验证码 i_code: 必填".into()));
 }
 
 async fn what_is_not_there_is_refused_in_the_products_envelope(app: TestApp) {

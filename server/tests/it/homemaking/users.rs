@@ -12,7 +12,7 @@ async fn a_user_says_who_they_are(app: TestApp) {
     let first = user.home_get("user").await.ok();
     assert_eq!(
         first,
-        json!({ "id": 1, "nickname": "慕慕0001", "avatar": "", "real_name": null, "gender": 0, "tel": null })
+        json!({ "id": 1, "nickname": "慕慕0001", "avatar": "http://yuyue.test/homemaking/avatar.png", "real_name": null, "gender": 0, "tel": null })
     );
     let profile = json!({
         "nickname": "沁塵", "avatar": "https://example.com/132.png", "gender": "1", "real_name": "沁塵",
