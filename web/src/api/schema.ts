@@ -967,6 +967,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/homemaking/avatar.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The picture of whoever has none (默认头像). */
+        get: operations["get /homemaking/avatar.png"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/homemaking/storage/{day}/{name}": {
         parameters: {
             query?: never;
@@ -1165,7 +1182,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A service's ratings that are shown (根据服务 id 查询评价列表), newest first. */
+        /** A service's ratings that are shown (根据服务 id 查询评价列表), newest first; guests may read them. */
         get: operations["get /homemaking/v1/rating/service"];
         put?: never;
         post?: never;
@@ -1354,7 +1371,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One service (查询指定id的服务); somebody else's only while it is published. */
+        /** One service (查询指定id的服务); somebody else's only while it is published, which guests may read too. */
         get: operations["get /homemaking/v1/service/{id}"];
         /** Edit a service (编辑服务); staff then look at it anew. */
         put: operations["put /homemaking/v1/service/{id}"];
@@ -3093,7 +3110,7 @@ export interface components {
         HomemakingReply_Person: {
             /** @description Somebody, as others see them (发布者、消费者、评价人). */
             data: {
-                /** @description Address of the picture (用户头像图片地址); "" while there is none. */
+                /** @description Address of the picture (用户头像图片地址); a plain one of ours while they have none. */
                 avatar: string;
                 /**
                  * Format: int64
@@ -4756,7 +4773,7 @@ export interface components {
         };
         /** @description Somebody, as others see them (发布者、消费者、评价人). */
         Person: {
-            /** @description Address of the picture (用户头像图片地址); "" while there is none. */
+            /** @description Address of the picture (用户头像图片地址); a plain one of ours while they have none. */
             avatar: string;
             /**
              * Format: int64
@@ -5253,6 +5270,18 @@ export interface components {
         ServiceActionRequest: {
             /** @description Operation (服务操作类型): 1 publish (发布服务), 2 pause (暂停发布), 3 cancel (取消服务). */
             action: components["schemas"]["IntIn_1_3"];
+        };
+        /** @description What a publisher changes of a service; whatever is left out is kept. */
+        ServiceChange: {
+            begin_date?: components["schemas"]["Day"] | null;
+            category_id?: components["schemas"]["IntIn_1_9223372036854775807"] | null;
+            cover_image_id?: components["schemas"]["IntIn_1_9223372036854775807"] | null;
+            description?: components["schemas"]["Prose_5000"] | null;
+            designated_place?: components["schemas"]["IntIn_0_1"] | null;
+            end_date?: components["schemas"]["Day"] | null;
+            price?: components["schemas"]["Price"] | null;
+            title?: components["schemas"]["Line_64"] | null;
+            type?: components["schemas"]["IntIn_1_2"] | null;
         };
         ServiceCounts: {
             /**
@@ -5893,13 +5922,11 @@ export interface components {
             path: string;
         };
         Url: string;
+        /** @description What changes; whatever is left out is kept, for clients send parts. */
         UserRequest: {
-            /** @description Address of the picture (用户头像图片地址). */
-            avatar: components["schemas"]["Url"];
-            /** @description Gender (性别): 0 unknown (未知), 1 male (男), 2 female (女). */
-            gender: components["schemas"]["IntIn_0_2"];
-            /** @description WeChat nickname (用户微信昵称). */
-            nickname: components["schemas"]["Line_64"];
+            avatar?: components["schemas"]["Url"] | null;
+            gender?: components["schemas"]["IntIn_0_2"] | null;
+            nickname?: components["schemas"]["Line_64"] | null;
             real_name?: components["schemas"]["Line_64"] | null;
             tel?: components["schemas"]["Tel"] | null;
         };
@@ -5912,8 +5939,7 @@ export interface components {
             valid: boolean;
         };
         VerifyRequest: {
-            /** @description A token (令牌内容). */
-            token: components["schemas"]["Line_256"];
+            token?: components["schemas"]["Line_256"] | null;
         };
         VisitSignInRequest: {
             /** @description 访客（或随行人员）的手机号码 */
@@ -8500,6 +8526,34 @@ export interface operations {
             };
         };
     };
+    "get /homemaking/avatar.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": number[];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HomemakingError"];
+                };
+            };
+        };
+    };
     "get /homemaking/storage/{day}/{name}": {
         parameters: {
             query?: never;
@@ -9301,9 +9355,9 @@ export interface operations {
     "get /homemaking/v1/service/list": {
         parameters: {
             query: {
-                /** @description Only of this category (分类 id). */
+                /** @description Only of this category (分类 id); 0: of any. */
                 category_id?: number;
-                /** @description Only of this type (服务类型): 1 offered (在提供), 2 wanted (正在找). */
+                /** @description Only of this type (服务类型): 1 offered (在提供), 2 wanted (正在找); 0: of any. */
                 type?: number;
                 /** @description Ours: any part of the title (标题关键字). */
                 keyword?: string;
@@ -9419,7 +9473,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ServiceRequest"];
+                "application/json": components["schemas"]["ServiceChange"];
             };
         };
         responses: {
