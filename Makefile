@@ -8,7 +8,7 @@ WITH_POSTGRES := scripts/with-postgres
 # The same for Node.js and Chromium, which only the pages need.
 WITH_WEB := scripts/with-web
 
-.PHONY: demo web test test-server test-web check check-server check-web bless bench dist
+.PHONY: demo web test test-server test-web test-clients check check-server check-web bless bench dist
 
 demo: web ## Build the pages and the server, and run the demo on the embedded database.
 	cargo run --release --package yuyue -- serve --demo --listen $(LISTEN)
@@ -16,13 +16,16 @@ demo: web ## Build the pages and the server, and run the demo on the embedded da
 web: ## Build the pages, if Node.js is there.
 	scripts/build-web
 
-test: check web test-server test-web ## Everything: format, lints, all tests on both engines and in a browser.
+test: check web test-server test-web test-clients ## Everything: format, lints, all tests on both engines, in a browser and by clients.
 
 test-server: ## All tests of the server, on both engines.
 	$(WITH_POSTGRES) cargo test --workspace --all-targets -- --test-threads=$(TEST_THREADS)
 
 test-web: ## The pages in a browser, against a demo of their own.
 	$(WITH_WEB) scripts/test-web
+
+test-clients: ## A front end of each document, as its reader would write it, against a demo of its own.
+	$(WITH_WEB) --no-browser scripts/test-clients
 
 check: check-server check-web ## Format, lints, types and dependency policy; the pages' units.
 
