@@ -173,7 +173,7 @@ async fn an_openid_is_never_believed_because_it_was_sent(app: TestApp) {
     });
     let answer = app.post("/v1/login/token", login).await.expect(400);
     assert_eq!(answer.code().0, 1000);
-    assert!(answer.json()["message"].as_str().unwrap().starts_with("openid: "), "{answer:?}");
+    assert!(answer.json()["message"].as_str().unwrap().contains("openid: "), "{answer:?}");
     assert_eq!(app.number("SELECT count(*) AS value FROM account").await, 0);
 
     app.member("13300000002").await;

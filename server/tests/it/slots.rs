@@ -183,13 +183,13 @@ async fn malformed_days_and_hours_are_errors_that_name_the_field(app: TestApp) {
         for path in ["/v1/avaliable-hours/list", "/avaliable-minutes/list"] {
             let answer = app.post(path, json!({ "day": day, "hour": 10 })).await;
             assert_eq!(answer.error_no(), rules::INVALID, "{answer:?}");
-            assert!(answer.error_msg().starts_with("day: "), "{answer:?}");
+            assert!(answer.error_msg().contains("day: "), "{answer:?}");
         }
     }
     for hour in [json!(24), json!(-1), json!("x"), json!(9.5), json!(null), json!(true), json!("1e1")] {
         let answer = app.post("/avaliable-minutes/list", json!({ "day": "2021-10-01", "hour": hour })).await;
         assert_eq!(answer.error_no(), rules::INVALID, "{answer:?}");
-        assert!(answer.error_msg().starts_with("hour: "), "{answer:?}");
+        assert!(answer.error_msg().contains("hour: "), "{answer:?}");
     }
     for body in ["[]", "{", "null", "\"day\"", "{} {}"] {
         let answer = app.send(Method::POST, "/v1/avaliable-hours/list", body).await;
@@ -380,7 +380,7 @@ async fn what_is_over_cannot_be_cancelled(app: TestApp) {
         let cancel = json!({ "open_id": "o-1", "appintment_id": wrong });
         let answer = app.post("/v1/cancel-appointment", cancel).await;
         assert_eq!(answer.error_no(), rules::INVALID, "{answer:?}");
-        assert!(answer.error_msg().starts_with("appintment_id: "), "{answer:?}");
+        assert!(answer.error_msg().contains("appintment_id: "), "{answer:?}");
     }
 }
 
@@ -437,7 +437,7 @@ async fn staff_see_everything_of_a_day(app: TestApp) {
         assert_eq!(app.post("/admin/appointment/list", json!({ "date": nothing })).await.data(), json!([]));
     }
     let wrong = app.post("/admin/appointment/list", json!({ "date": "10-01" })).await;
-    assert_eq!((wrong.error_no(), wrong.error_msg().starts_with("date: ")), (rules::INVALID, true));
+    assert_eq!((wrong.error_no(), wrong.error_msg().contains("date: ")), (rules::INVALID, true));
 }
 
 async fn staff_see_a_month_back_and_all_that_comes(app: TestApp) {

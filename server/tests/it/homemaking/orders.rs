@@ -24,7 +24,7 @@ async fn an_order_keeps_the_service_as_it_stood(app: TestApp) {
     publisher.home_put(&format!("service/{service}"), edit).await.ok();
     let person = |id: i64| {
         let nickname = format!("慕慕000{id}");
-        json!({ "id": id, "nickname": nickname, "avatar": "", "real_name": null, "gender": 0, "tel": null })
+        json!({ "id": id, "nickname": nickname, "avatar": "http://yuyue.test/homemaking/avatar.png", "real_name": null, "gender": 0, "tel": null })
     };
     let expected = json!({
         "id": 1, "order_no": 2_021_100_100_000_001_i64, "price": "300.00", "service_snap": before,
@@ -55,7 +55,7 @@ async fn an_address_is_an_object_or_its_text(app: TestApp) {
         let order = json!({ "service_id": service, "address": nothing });
         let refused = consumer.home_post("order", order).await;
         assert_eq!(refused.failure(), (400, 10000), "{nothing}");
-        assert!(refused.says().starts_with("address"), "{refused:?}");
+        assert!(refused.says().contains("address"), "{refused:?}");
     }
     for wrong in [json!(7), json!([]), json!("新港中路397号"), json!({ "a": { "b": 1 } })] {
         let order = json!({ "service_id": service, "address": wrong });

@@ -192,7 +192,7 @@ async fn what_is_wrong_is_named_and_changes_nothing(app: TestApp) {
         let before = app.checksums().await;
         let answer = consumer.home_post("refund", body.clone()).await;
         assert_eq!(answer.failure(), (400, 10000), "{body}");
-        assert!(answer.says().starts_with(&format!("{field}: ")), "{body}: {answer:?}");
+        assert!(answer.says().contains(&format!("{field}: ")), "{body}: {answer:?}");
         assert_eq!(app.checksums().await, before, "{body}");
     };
     let ask = json!({ "order_id": order, "reason": "x" });
@@ -235,7 +235,7 @@ async fn what_is_wrong_is_named_and_changes_nothing(app: TestApp) {
     ] {
         let answer = consumer.home_post(&path, body).await;
         assert_eq!(answer.failure(), (400, 10000), "{path}");
-        assert!(answer.says().starts_with(&format!("{field}: ")), "{answer:?}");
+        assert!(answer.says().contains(&format!("{field}: ")), "{answer:?}");
     }
     for query in [
         "",

@@ -25,7 +25,7 @@ async fn a_service_is_created_reviewed_and_published(app: TestApp) {
         "price": "300.00", "begin_date": "2021-09-30", "end_date": "2021-10-07", "score": "0", "sales_volume": 0,
         "status": 0, "create_time": "2021-10-01 08:00:00",
         "publisher":
-            { "id": 1, "nickname": "慕慕0001", "avatar": "", "real_name": null, "gender": 0, "tel": null },
+            { "id": 1, "nickname": "慕慕0001", "avatar": "http://yuyue.test/homemaking/avatar.png", "real_name": null, "gender": 0, "tel": null },
         "category": { "id": 5, "name": "宠物" },
         "cover_image": { "id": picture, "path": format!("http://yuyue.test/homemaking/storage/{path}") },
     });

@@ -107,7 +107,7 @@ async fn the_account_changes_field_by_field(app: TestApp) {
     for (body, field) in wrong {
         let answer = change(body.clone()).await.expect(400);
         assert_eq!(answer.code(), code(1000, "Request.Invalid"), "{body}");
-        assert!(answer.json()["message"].as_str().unwrap().starts_with(field), "{answer:?}");
+        assert!(answer.json()["message"].as_str().unwrap().contains(field), "{answer:?}");
     }
     assert_eq!(app.checksums().await, before);
     change(json!({ "avatar": "/a/1.png" })).await.expect(200);
@@ -146,7 +146,7 @@ async fn regions_are_codes_of_the_national_standard(app: TestApp) {
     ] {
         let answer = change(province, city).await.expect(400);
         assert_eq!(answer.code(), code(1000, "Request.Invalid"));
-        assert!(answer.json()["message"].as_str().unwrap().starts_with(field), "{answer:?}");
+        assert!(answer.json()["message"].as_str().unwrap().contains(field), "{answer:?}");
     }
 }
 

@@ -140,7 +140,7 @@ async fn wrong_parameters_are_named(app: TestApp) {
     ] {
         let answer = app.get(&format!("/v1/visit/records?{query}")).await;
         assert_eq!(answer.refused(), 400, "{query}");
-        assert!(answer.json()["err_msg"].as_str().unwrap().starts_with(field), "{answer:?}");
+        assert!(answer.json()["err_msg"].as_str().unwrap().contains(field), "{answer:?}");
     }
     let english = app.with("accept-language", "en");
     assert_eq!(english.get("/v1/visit/records").await.json()["err_msg"], "type: is required");
