@@ -238,7 +238,7 @@ async fn every_field_of_a_booking_is_required_and_checked(app: TestApp) {
             }
             let answer = app.book(wrong).await;
             assert_eq!(answer.error_no(), rules::INVALID, "{answer:?}");
-            assert!(answer.error_msg().starts_with(&format!("{field}: ")), "{answer:?}");
+            assert!(answer.error_msg().contains(&format!("{field}: ")), "{answer:?}");
         }
     };
     for field in ["day", "hour", "minute", "open_id", "name", "phone_num"] {
