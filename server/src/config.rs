@@ -173,6 +173,8 @@ pub struct Homemaking {
     pub order_timeout: Millis,
     #[serde(deserialize_with = "millis")]
     pub confirm_after: Millis,
+    #[serde(deserialize_with = "millis")]
+    pub refund_timeout: Millis,
     pub review_ratings: bool,
     pub guests_read: bool,
     pub payment: Payment,
@@ -202,6 +204,11 @@ pub struct Payment {
     #[serde(deserialize_with = "text")]
     pub platform_key: String,
     pub platform_key_file: PathBuf,
+    #[serde(deserialize_with = "text")]
+    pub second_platform_key_id: String,
+    #[serde(deserialize_with = "text")]
+    pub second_platform_key: String,
+    pub second_platform_key_file: PathBuf,
     pub base_url: String,
 }
 
@@ -280,6 +287,12 @@ pub struct Storage {
     pub access_key_id: String,
     #[serde(deserialize_with = "text")]
     pub secret_access_key: String,
+    #[serde(deserialize_with = "bytes")]
+    pub unclaimed_per_address: i64,
+    #[serde(deserialize_with = "bytes")]
+    pub unclaimed: i64,
+    #[serde(deserialize_with = "bytes")]
+    pub free_floor: i64,
 }
 
 #[derive(Clone, Deserialize)]
@@ -486,6 +499,30 @@ fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Millis, D::Error
         .ok_or_else(|| serde::de::Error::custom("expected a duration such as \"30s\", \"24h\" or \"7d\""))
 }
 
+fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let size = text(deserializer)?;
+    parse_bytes(&size).ok_or_else(|| {
+        serde::de::Error::custom("expected a size such as \"64KiB\", \"200MiB\" or \"1GiB\", or 0")
+    })
+}
+
+/// `0`, `512B`, `64KiB`, `200MiB`, `1GiB`, `2TiB`.
+fn parse_bytes(text: &str) -> Option<i64> {
+    if text == "0" {
+        return Some(0);
+    }
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let shift = match unit {
+        "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        "TiB" => 40,
+        _ => return None,
+    };
+    number.parse::<i64>().ok()?.checked_mul(1 << shift)
+}
+
 /// `250ms`, `30s`, `10m`, `24h`, `7d`.
 fn parse_duration(text: &str) -> Option<Millis> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
@@ -530,6 +567,17 @@ mod tests {
         assert!(secret.contains("sms.access_key_secret") && secret.contains("expected text"), "{secret}");
         let duration = broken("[server]\nrequest_timeout = \"soon\"");
         assert!(duration.contains("server.request_timeout"), "{duration}");
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        let cases = [("0", 0), ("512B", 512), ("64KiB", 65_536), ("200MiB", 209_715_200), ("1GiB", 1 << 30)];
+        for (text, size) in cases {
+            assert_eq!(parse_bytes(text), Some(size), "{text}");
+        }
+        for wrong in ["", "5", "-1B", "1GB", "1.5GiB", "GiB", "99999999999TiB"] {
+            assert_eq!(parse_bytes(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -69,6 +69,9 @@ impl Demo {
         config.members.codes_per_address_per_hour = 0;
         config.server.failed_logins_per_address = 0;
         config.slots.sign_in = SignIn::Any;
+        config.storage.unclaimed_per_address = 0;
+        config.storage.unclaimed = 0;
+        config.storage.free_floor = 0;
         config.im.app_id = DEMO_IM_APP;
         config.im.key = DEMO_IM_KEY.into();
         config.homemaking.payment.gateway = Gateway::Simulator;

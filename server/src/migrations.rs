@@ -20,4 +20,5 @@ pub const ALL: &[Migration] = &[
     migration!(4, "visitors"),
     migration!(5, "homemaking"),
     migration!(6, "scans"),
+    migration!(7, "silence"),
 ];

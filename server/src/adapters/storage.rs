@@ -57,7 +57,11 @@ pub struct Stored {
 
 /// Keeps files under names such as `20210309/980e4c19.png`. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Storage(Arc<dyn ObjectStore>);
+pub struct Storage {
+    store: Arc<dyn ObjectStore>,
+    /// `None` for a bucket.
+    folder: Option<Arc<Folder>>,
+}
 
 impl Storage {
     /// Keeps files below `folder`, which must exist. What was put survives a loss of power.
@@ -65,7 +69,8 @@ impl Storage {
     /// # Errors
     /// When the folder cannot be used.
     pub fn folder(folder: &Folder) -> Result<Self, StorageError> {
-        Ok(Self(Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true))))
+        let store = Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true));
+        Ok(Self { store, folder: Some(folder.into()) })
     }
 
     /// Keeps files in `bucket`. Nothing is called yet.
@@ -73,7 +78,17 @@ impl Storage {
     /// # Errors
     /// When the address cannot be used.
     pub fn bucket(bucket: &Bucket) -> Result<Self, StorageError> {
-        Ok(Self(Arc::new(amazon(bucket)?)))
+        Ok(Self { store: Arc::new(amazon(bucket)?), folder: None })
+    }
+
+    /// How many bytes are free where the folder is; `None` for a bucket, which does not say.
+    ///
+    /// # Errors
+    /// When the folder is out of reach.
+    pub fn free(&self) -> Result<Option<u64>, StorageError> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let disk = rustix::fs::statvfs(folder.as_ref()).map_err(|error| StorageError(error.to_string()))?;
+        Ok(Some(disk.f_bavail.saturating_mul(disk.f_frsize)))
     }
 
     /// Writes a file at once or not at all.
@@ -81,7 +96,7 @@ impl Storage {
     /// # Errors
     /// When nobody knows that it is kept.
     pub async fn put(&self, name: &str, content: Bytes) -> Result<(), StorageError> {
-        self.0.put(&Path::from(name), content.into()).await?;
+        self.store.put(&Path::from(name), content.into()).await?;
         Ok(())
     }
 
@@ -90,7 +105,7 @@ impl Storage {
     /// # Errors
     /// When the store does not say.
     pub async fn get(&self, name: &str) -> Result<Option<Stored>, StorageError> {
-        match self.0.get(&Path::from(name)).await {
+        match self.store.get(&Path::from(name)).await {
             Ok(found) => {
                 let size = found.meta.size;
                 let content = found.into_stream().map(|chunk| chunk.map_err(StorageError::from)).boxed();
@@ -106,7 +121,7 @@ impl Storage {
     /// # Errors
     /// When the store does not say.
     pub async fn size(&self, name: &str) -> Result<Option<u64>, StorageError> {
-        match self.0.head(&Path::from(name)).await {
+        match self.store.head(&Path::from(name)).await {
             Ok(found) => Ok(Some(found.size)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
@@ -118,7 +133,7 @@ impl Storage {
     /// # Errors
     /// When it may still be there.
     pub async fn remove(&self, name: &str) -> Result<(), StorageError> {
-        match self.0.delete(&Path::from(name)).await {
+        match self.store.delete(&Path::from(name)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -36,11 +36,19 @@ pub struct WechatPayAccount {
     pub serial: String,
     pub merchant_key: MerchantKey,
     pub api_key: ApiKey,
-    /// `PUB_KEY_ID_…`, or the serial number of the platform certificate.
-    pub platform_key_id: String,
-    pub platform_key: PlatformKey,
+    pub platform_key: NamedKey,
+    /// The key before or after a change: what is signed with it is believed too.
+    pub second_platform_key: Option<NamedKey>,
     /// https, without a query.
     pub notify_url: String,
+}
+
+/// One of the keys that WeChat signs with.
+#[derive(Clone)]
+pub struct NamedKey {
+    /// `PUB_KEY_ID_…`, or the serial number of the platform certificate.
+    pub id: String,
+    pub key: PlatformKey,
 }
 
 impl fmt::Debug for WechatPayAccount {
@@ -156,11 +164,21 @@ impl WechatPay {
     }
 
     /// Places a JSAPI order and gives what the page needs to let its payer pay. WeChat takes the same
-    /// order again, as long as nothing in it differs.
+    /// order again, as long as nothing in it differs, so an unclear answer is followed by another try.
     ///
     /// # Errors
     /// See [`PaymentError`].
     pub async fn order(&self, charge: &Charge, now: Millis) -> Result<Map<String, Value>, PaymentError> {
+        match self.place(charge, now).await {
+            Err(PaymentError::Unclear { reason }) => {
+                tracing::warn!(reason, "placing an order at WeChat Pay was unclear; it is placed again");
+                self.place(charge, now).await
+            }
+            placed => placed,
+        }
+    }
+
+    async fn place(&self, charge: &Charge, now: Millis) -> Result<Map<String, Value>, PaymentError> {
         let zone = TimeZone::fixed(tz::offset(8));
         let expires = clock::local(&zone, charge.expires_at).strftime("%Y-%m-%dT%H:%M:%S+08:00").to_string();
         let body = json!({
@@ -293,7 +311,7 @@ impl WechatPay {
             .header("content-type", "application/json")
             .header("user-agent", concat!("yuyue/", env!("CARGO_PKG_VERSION")))
             // Which of its keys WeChat should sign the answer with.
-            .header("wechatpay-serial", &self.account.platform_key_id)
+            .header("wechatpay-serial", &self.account.platform_key.id)
             .body(body);
         let answer = self.http.run(request).await?;
         if (200..300).contains(&answer.status) {
@@ -323,16 +341,18 @@ impl WechatPay {
     fn check_signature(&self, headers: &HeaderMap, body: &[u8], now: Millis) -> Result<(), &'static str> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (time, nonce) = (header("wechatpay-timestamp"), header("wechatpay-nonce"));
-        if header("wechatpay-serial") != self.account.platform_key_id {
+        let serial = header("wechatpay-serial");
+        let keys = [Some(&self.account.platform_key), self.account.second_platform_key.as_ref()];
+        let Some(named) = keys.into_iter().flatten().find(|named| named.id == serial) else {
             return Err("it is signed with a key that we do not have");
-        }
+        };
         let at = time.parse::<i64>().ok().and_then(|time| time.checked_mul(SECOND));
         if at.is_none_or(|at| now.abs_diff(at) > MOST_SKEW.unsigned_abs()) {
             return Err("its time is off by more than five minutes");
         }
         let Ok(text) = std::str::from_utf8(body) else { return Err("it is not text") };
         let signature = header("wechatpay-signature");
-        match self.account.platform_key.verifies(&lines(&[time, nonce, text]), signature) {
+        match named.key.verifies(&lines(&[time, nonce, text]), signature) {
             true => Ok(()),
             false => Err("its signature is wrong"),
         }

@@ -73,6 +73,10 @@ struct Shared {
 #[derive(Default)]
 struct Kept {
     fault: Fault,
+    /// How many more requests the fault is for; `None`: all.
+    faults_left: Option<u32>,
+    /// The key it signs with since a change, and its id.
+    key: Option<(String, MerchantKey)>,
     nonces: Nonces,
     books: Books,
     notifications: u64,
@@ -114,7 +118,22 @@ impl WechatPaySimulator {
 
     /// Makes the simulator misbehave, until told otherwise.
     pub fn set_fault(&self, fault: Fault) {
-        self.shared.lock().fault = fault;
+        self.misbehave(fault, None);
+    }
+
+    /// Makes the simulator misbehave for the next `times` requests that move something.
+    pub fn set_fault_for(&self, fault: Fault, times: u32) {
+        self.misbehave(fault, Some(times));
+    }
+
+    fn misbehave(&self, fault: Fault, times: Option<u32>) {
+        let mut kept = self.shared.lock();
+        (kept.fault, kept.faults_left) = (fault, times);
+    }
+
+    /// Signs with another key from now on, as WeChat does when a certificate ends.
+    pub fn change_key(&self, id: &str, key: MerchantKey) {
+        self.shared.lock().key = Some((id.to_owned(), key));
     }
 
     /// How it reports, until told otherwise.
@@ -202,12 +221,13 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         let mut kept = shared.lock();
         let mut reports = Vec::new();
         let merchant = &shared.merchant;
+        let fault = kept.take_fault(moves);
         let outcome = match admission::admit(&parts, &body, merchant, &mut kept.nonces, now) {
-            Ok(()) if kept.fault == Fault::Down => Err(Refusal(500, "SYSTEM_ERROR", "系统异常，请稍后重试")),
+            Ok(()) if fault == Fault::Down => Err(Refusal(500, "SYSTEM_ERROR", "系统异常，请稍后重试")),
             Ok(()) => kept.books.serve(&parts, &body, merchant, now, &mut reports),
             Err(refusal) => Err(refusal),
         };
-        (kept.fault, outcome, reports)
+        (fault, outcome, reports)
     };
     for report in reports {
         shared.report(report);
@@ -227,6 +247,19 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     }
 }
 
+impl Kept {
+    fn take_fault(&mut self, moves: bool) -> Fault {
+        match &mut self.faults_left {
+            None => self.fault,
+            Some(left) if *left > 0 && moves => {
+                *left -= 1;
+                self.fault
+            }
+            Some(_) => Fault::Ok,
+        }
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
@@ -235,12 +268,15 @@ impl Shared {
     /// The headers that prove a body WeChat's.
     fn signature(&self, body: &str, now: Millis) -> Vec<(&'static str, String)> {
         let (time, nonce) = ((now / SECOND).to_string(), hex::encode(self.ids.bytes::<16>()));
-        let signature = self.merchant.platform_private_key.sign(&lines(&[&time, &nonce, body]));
+        let SimulatedMerchant { platform_key_id, platform_private_key, .. } = &self.merchant;
+        let changed = self.lock().key.clone();
+        let (id, key) = changed.unwrap_or_else(|| (platform_key_id.clone(), platform_private_key.clone()));
+        let signature = key.sign(&lines(&[&time, &nonce, body]));
         vec![
             ("wechatpay-timestamp", time),
             ("wechatpay-nonce", nonce),
             ("wechatpay-signature", signature),
-            ("wechatpay-serial", self.merchant.platform_key_id.clone()),
+            ("wechatpay-serial", id),
         ]
     }
 

@@ -22,7 +22,6 @@ use crate::homemaking::store::users::Change;
 use crate::homemaking::store::{files as file_rows, orders as order_rows, users};
 use crate::homemaking::view::Form;
 use crate::homemaking::{Fen, User, files, orders};
-use crate::images::Format;
 
 /// Writes the data, unless it is there already.
 ///
@@ -33,7 +32,7 @@ pub(super) async fn write(app: &App) -> Result<(), Error> {
     if !app.db.point("demo.market", has_services).await? {
         let mut pictures = Vec::new();
         for sample in &SERVICES {
-            pictures.push(files::store(app, Format::Jpeg, picture(sample.category), &now).await?.id);
+            pictures.push(files::store(app, picture(sample.category), None, &now).await?.id);
         }
         let pairs = (1..).zip(NICKNAMES);
         let pairs: Vec<_> =
@@ -188,7 +187,7 @@ fn finish(
     };
     if until == Until::RefundAsked && !was_refund_asked(tx, order_id)? {
         let reason = "临时有事，不需要了。".to_owned();
-        refunds::ask(tx, consumer, &Ask { order_id, reason, illustration: "[]".into() }, now)?;
+        refunds::ask(tx, consumer, &Ask { order_id, reason, illustration: "[]".into() }, (now, limits))?;
     }
     if until >= Until::Confirmed && status(tx)? == Some(OrderState::Unconfirmed) {
         step(tx, order_id, (OrderAction::Confirm, By::Consumer), (now, limits))?;

@@ -77,13 +77,16 @@ pub fn category_of(id: i64) -> Option<Category> {
 /// When the database refuses.
 pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
     store::tokens::clean_up(tx, at)?;
+    store::files::clean_up(tx, at)?;
     payments::store::clean_up(tx, at)
 }
 
-/// How many orders and how many refunds are open: neither ended nor waiting for a rating only.
+/// How many orders and how many refunds are open (neither ended nor waiting for a rating only), and how
+/// many appeals wait for staff.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn open_counts(tx: &mut Tx<'_>) -> Result<(i64, i64), Error> {
-    Ok((store::orders::count_open(tx)?, store::refunds::count_open(tx)?))
+pub fn open_counts(tx: &mut Tx<'_>) -> Result<(i64, i64, i64), Error> {
+    use store::{orders, refunds};
+    Ok((orders::count_open(tx)?, refunds::count_open(tx)?, refunds::count_appeals(tx)?))
 }

@@ -17,7 +17,11 @@ use crate::homemaking::{codes, jobs, ledger, payments, store};
 #[must_use]
 pub fn limits(config: &Config) -> Limits {
     let settings = &config.homemaking;
-    Limits { order_timeout: settings.order_timeout, confirm_after: settings.confirm_after }
+    Limits {
+        order_timeout: settings.order_timeout,
+        confirm_after: settings.confirm_after,
+        refund_timeout: settings.refund_timeout,
+    }
 }
 
 /// Who wants to order what.
@@ -78,7 +82,8 @@ pub fn place(
 /// with [`store::orders::take`], so nobody else moves it until the transaction ends.
 ///
 /// # Errors
-/// The code of the table that refuses; [`codes::ORDER_FAILED`] to confirm while a refund is open.
+/// The code of the table that refuses; [`codes::NOT_PUBLISHED`] to agree when the service is over;
+/// [`codes::ORDER_FAILED`] to confirm while a refund is open.
 pub fn advance(
     tx: &mut Tx<'_>,
     order: &Order,
@@ -87,6 +92,9 @@ pub fn advance(
     limits: Limits,
 ) -> Result<OrderState, Error> {
     let to = ORDER.next(order.status, action, by)?;
+    if action == OrderAction::Agree {
+        rules::check_lasts(order.service_ends_at, at)?;
+    }
     if action == OrderAction::Confirm && store::refunds::has_open(tx, order.id)? {
         return Err((&codes::ORDER_FAILED).into());
     }

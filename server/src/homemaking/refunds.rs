@@ -12,7 +12,7 @@ use crate::homemaking::states::{By, OrderAction, OrderState, REFUND, RefundActio
 use crate::homemaking::store::events::{self, Event};
 use crate::homemaking::store::orders::Order;
 use crate::homemaking::store::refunds::{self as rows, Decision, NewRefund, Refund};
-use crate::homemaking::{User, codes, orders, payments, store};
+use crate::homemaking::{User, codes, jobs, orders, payments, store};
 
 fn not_found() -> Error {
     (&codes::NOT_FOUND).into()
@@ -31,7 +31,12 @@ pub struct Ask {
 ///
 /// # Errors
 /// Says why not: whose order it is first, then its state, then an open refund.
-pub fn ask(tx: &mut Tx<'_>, user: User, ask: &Ask, now: &Now) -> Result<(i64, i64), Error> {
+pub fn ask(
+    tx: &mut Tx<'_>,
+    user: User,
+    ask: &Ask,
+    (now, limits): (&Now, Limits),
+) -> Result<(i64, i64), Error> {
     let order = store::orders::take(tx, ask.order_id)?.ok_or_else(not_found)?;
     if user.id != order.consumer_id {
         return Err((&codes::REFUND_NOT_CONSUMER).into());
@@ -52,6 +57,7 @@ pub fn ask(tx: &mut Tx<'_>, user: User, ask: &Ask, now: &Now) -> Result<(i64, i6
     let event =
         Event { order_id: order.id, refund_id: Some(id), action: "ask", by, from_status: None, to_status };
     events::record(tx, &event, now.at)?;
+    jobs::wait_for_refund(tx, id, now.at.saturating_add(limits.refund_timeout), now.at)?;
     Ok((id, number))
 }
 
@@ -107,6 +113,19 @@ pub fn act(tx: &mut Tx<'_>, id: i64, user: User, action: RefundAction, at: Milli
     advance(tx, (&order, &refund), (action, by), at).map(drop)
 }
 
+/// Agrees for a publisher who has not answered in time; leaves a refund that has moved since.
+///
+/// # Errors
+/// [`codes::REFUND_FAILED`] when there is nothing to pay back.
+pub fn time_out(tx: &mut Tx<'_>, id: i64, at: Millis) -> Result<(), Error> {
+    match take(tx, id)? {
+        Some((order, refund)) if refund.status == RefundState::Unapproved => {
+            advance(tx, (&order, &refund), (RefundAction::Agree, By::System), at).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Appeals to staff against a refusal, once.
 ///
 /// # Errors
@@ -123,7 +142,8 @@ pub fn appeal(tx: &mut Tx<'_>, id: i64, user: User, reason: &str, at: Millis) ->
     if !rows::set_appeal(tx, id, reason, at)? {
         return Err((&codes::REFUND_FAILED).into());
     }
-    advance(tx, (&order, &refund), (RefundAction::Appeal, by), at).map(drop)
+    advance(tx, (&order, &refund), (RefundAction::Appeal, by), at)?;
+    jobs::wait_for_decision(tx, id, at)
 }
 
 /// Decides as staff on an appeal; gives the refund's status before and after.

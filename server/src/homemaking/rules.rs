@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::clock::{Millis, instant};
+use crate::clock::{DAY, Millis, instant};
 use crate::error::{Code, Error};
 use crate::homemaking::states::{By, OrderState, ServiceState};
 use crate::homemaking::{WANTED, codes};
@@ -109,16 +109,32 @@ pub struct Limits {
     pub order_timeout: Millis,
     /// For the consumer's confirmation, after the service's last day.
     pub confirm_after: Millis,
+    /// For the publisher's answer to a refund.
+    pub refund_timeout: Millis,
 }
+
+/// The longest that a publisher waits for money that is paid: services are listed for years.
+const MOST_TO_CONFIRM: Millis = 30 * DAY;
 
 /// When the system moves an order that has come to `status` at `at` on by itself.
 #[must_use]
 pub fn due_at(status: OrderState, service_ends_at: Millis, at: Millis, limits: Limits) -> Option<Millis> {
     match status {
         OrderState::Unapproved | OrderState::Unpaid => Some(at.saturating_add(limits.order_timeout)),
-        OrderState::Unconfirmed => Some(service_ends_at.max(at).saturating_add(limits.confirm_after)),
+        OrderState::Unconfirmed => {
+            let after_service = service_ends_at.max(at).saturating_add(limits.confirm_after);
+            Some(after_service.min(at.saturating_add(MOST_TO_CONFIRM)))
+        }
         _ => None,
     }
+}
+
+/// Whether an order may still be agreed to and paid: as long as the service it was of.
+///
+/// # Errors
+/// [`codes::NOT_PUBLISHED`] when that is over.
+pub fn check_lasts(service_ends_at: Millis, at: Millis) -> Result<(), Error> {
+    if at < service_ends_at { Ok(()) } else { Err((&codes::NOT_PUBLISHED).into()) }
 }
 
 /// What has a number of its own.
@@ -226,6 +242,18 @@ mod tests {
             prop_assert_ne!(number(day, Numbered::Order, one), number(day, Numbered::Order, one + apart));
             prop_assert_ne!(number(day, Numbered::Order, one), number(day, Numbered::Refund, one));
         }
+    }
+
+    #[test]
+    fn a_paid_order_waits_a_week_after_the_service_and_a_month_at_most() {
+        let limits = Limits { order_timeout: DAY, confirm_after: 7 * DAY, refund_timeout: DAY };
+        let due = |ends_at, paid_at| due_at(OrderState::Unconfirmed, ends_at, paid_at, limits);
+        assert_eq!(due(10 * DAY, 0), Some(17 * DAY));
+        assert_eq!(due(23 * DAY, 0), Some(30 * DAY));
+        assert_eq!(due(24 * DAY, 0), Some(30 * DAY));
+        assert_eq!(due(365 * DAY, 5 * DAY), Some(35 * DAY));
+        assert_eq!(due(10 * DAY, 10 * DAY + 1), Some(17 * DAY + 1), "the money came a moment late");
+        assert!(check_lasts(10, 9).is_ok() && check_lasts(10, 10).is_err());
     }
 
     #[test]

@@ -293,6 +293,7 @@ pub static REFUND: Machine<RefundState, RefundAction> = Machine {
     begins: &[RefundState::Unapproved],
     steps: steps! { RefundState, RefundAction:
         Unapproved Agree Publisher => Agreed,
+        Unapproved Agree System => Agreed,
         Unapproved Reject Publisher => Rejected,
         Unapproved Cancel Consumer => Cancelled,
         Agreed PayBack System => PaidBack,
@@ -303,7 +304,7 @@ pub static REFUND: Machine<RefundState, RefundAction> = Machine {
         Rejected Dismiss Staff => Rejected,
     },
     refusals: &[
-        unless(RefundAction::Agree, &[By::Publisher], &codes::REFUND_NOT_YOURS_TO_DECIDE),
+        unless(RefundAction::Agree, &[By::Publisher, By::System], &codes::REFUND_NOT_YOURS_TO_DECIDE),
         unless(RefundAction::Reject, &[By::Publisher], &codes::REFUND_NOT_YOURS_TO_DECIDE),
         Refusal {
             action: Some(RefundAction::Cancel),

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod choice;
+pub mod disposition;
 pub mod envelope;
 pub mod extract;
 pub mod fields;

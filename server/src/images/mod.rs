@@ -2,11 +2,13 @@
 //! of what they tell beside the picture (place, time, camera, comments) without encoding them anew.
 //!
 //! Each format's parts are copied by a list of what the picture needs; everything else, and what
-//! follows its end, is left out. A photograph's orientation stays, or it would lie on its side.
+//! follows its end, is left out. A photograph's orientation stays, or it would lie on its side. What
+//! viewers do without (an end, clean joints) is mended, so that what is stored is well-formed.
 
 mod exif;
 mod gif;
 mod jpeg;
+mod kind;
 mod png;
 mod reader;
 #[cfg(test)]
@@ -14,6 +16,8 @@ mod tests;
 mod webp;
 
 use reader::Reader;
+
+pub use kind::{Words, of_bytes};
 
 /// The longest side, in pixels.
 pub const MOST_SIDE: u32 = 10_000;
@@ -34,16 +38,6 @@ pub enum Format {
 impl Format {
     pub const ALL: [Self; 4] = [Self::Jpeg, Self::Png, Self::Gif, Self::Webp];
 
-    /// What the name of a file says, in any case; `None` for another extension or none.
-    #[must_use]
-    pub fn of_name(name: &str) -> Option<Self> {
-        let (_, extension) = name.rsplit_once('.')?;
-        match extension.to_ascii_lowercase().as_str() {
-            "jpeg" => Some(Self::Jpeg),
-            other => Self::ALL.into_iter().find(|format| format.extension() == other),
-        }
-    }
-
     /// The usual extension, without the dot.
     #[must_use]
     pub fn extension(self) -> &'static str {
@@ -52,6 +46,17 @@ impl Format {
             Self::Png => "png",
             Self::Gif => "gif",
             Self::Webp => "webp",
+        }
+    }
+
+    /// As it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::Gif => "GIF",
+            Self::Webp => "WebP",
         }
     }
 
@@ -64,6 +69,22 @@ impl Format {
             Self::Webp => "image/webp",
         }
     }
+}
+
+/// The extensions of pictures, taken ones and others: which one it is, its bytes tell.
+const EXTENSIONS: [&str; 20] = [
+    "jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp", "png", "apng", "gif", "webp", "heic", "heif", "heics",
+    "avif", "bmp", "dib", "tif", "tiff", "ico", "jxl",
+];
+
+/// The extension of a file's name, if it is one of something else than a picture. What follows the last
+/// dot of `2021.10.01` is none.
+#[must_use]
+pub fn foreign_extension(name: &str) -> Option<String> {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let extension = file.rsplit_once('.')?.1.trim().to_ascii_lowercase();
+    let is_none = extension.chars().all(|character| character.is_ascii_digit());
+    (!is_none && !EXTENSIONS.contains(&extension.as_str())).then_some(extension)
 }
 
 /// Why bytes are not taken as a picture.

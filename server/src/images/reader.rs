@@ -15,6 +15,11 @@ impl<'b> Reader<'b> {
         self.rest.is_empty()
     }
 
+    /// Everything that is left.
+    pub fn rest(&mut self) -> &'b [u8] {
+        std::mem::take(&mut self.rest)
+    }
+
     pub fn take(&mut self, count: usize) -> Result<&'b [u8], Fault> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(Fault::Malformed)?;
         self.rest = rest;

@@ -5,9 +5,10 @@ use std::io::Cursor;
 use image::codecs::gif::{GifDecoder, GifEncoder, Repeat};
 use image::codecs::webp::WebPDecoder;
 use image::{AnimationDecoder as _, DynamicImage, Frame, ImageFormat, RgbImage, RgbaImage};
+use jpeg_encoder::{ColorType, SamplingFactor};
 use proptest::prelude::*;
 
-use super::{Fault, Format, Picture, exif};
+use super::{Fault, Format, Picture, exif, foreign_extension, of_bytes};
 
 const SECRET: &[u8] = b"31.2304N 121.4737E";
 
@@ -112,22 +113,18 @@ fn gif_frames() -> Vec<u8> {
 }
 
 #[test]
-fn names_tell_the_format_in_any_case() {
-    let cases = [
-        ("a.jpg", Some(Format::Jpeg)),
-        ("a.b.JPEG", Some(Format::Jpeg)),
-        ("照片.Png", Some(Format::Png)),
-        (".gif", Some(Format::Gif)),
-        ("a.WEBP", Some(Format::Webp)),
-        ("jpg", None),
-        ("a.jpg.exe", None),
-        ("a.", None),
-        ("a.svg", None),
-        ("a.jpg ", None),
-    ];
-    for (name, format) in cases {
-        assert_eq!(Format::of_name(name), format, "{name}");
+fn only_the_extensions_of_other_things_are_foreign() {
+    for name in
+        ["a.jpg", "a.b.JPEG", "照片.Png", ".gif", "a.WEBP", "a.HEIC", "jpg", "a.", "a.jpg ", "", "10.01"]
+    {
+        assert_eq!(foreign_extension(name), None, "{name}");
     }
+    for (name, extension) in
+        [("a.jpg.EXE", "exe"), ("a.svg", "svg"), ("a.文档", "文档"), ("a.png/b.txt", "txt")]
+    {
+        assert_eq!(foreign_extension(name).as_deref(), Some(extension), "{name}");
+    }
+    assert_eq!(foreign_extension("C:\\v.one\\a"), None);
 }
 
 #[test]
@@ -146,11 +143,119 @@ fn a_picture_looks_the_same_and_is_of_its_format_only() {
         for other in Format::ALL.into_iter().filter(|other| *other != format) {
             assert_eq!(clean(other, &file), Err(Fault::Malformed), "{format:?} as {other:?}");
         }
+        assert_eq!(of_bytes(&file), Ok(format));
+    }
+}
+
+/// Wherever a picture is cut: what is taken shows all that it showed, and is well-formed from then on.
+#[test]
+fn a_picture_that_is_cut_is_refused_or_mended() {
+    for (number, (format, file)) in files().into_iter().chain(more_files()).enumerate() {
+        let mut mended = 0;
         for end in 0..file.len() {
-            // A GIF and a WebP may do without their last byte of padding.
-            assert!(clean(format, &file[..end]).is_err() || end + 1 == file.len(), "{format:?} cut at {end}");
+            let Ok(cleaned) = clean(format, &file[..end]) else { continue };
+            assert_eq!(
+                pixels(&cleaned),
+                pixels(&file),
+                "{number}: {format:?} cut at {end} of {}",
+                file.len()
+            );
+            assert_eq!(clean(format, &cleaned).as_ref(), Ok(&cleaned));
+            mended += 1;
+        }
+        let least = match format {
+            Format::Jpeg | Format::Gif => 2,
+            Format::Png => 12,
+            Format::Webp => 0,
+        };
+        assert!(mended >= least, "{number}: {format:?}: {mended}");
+    }
+}
+
+fn more_files() -> Vec<(Format, Vec<u8>)> {
+    let mut files = vec![(Format::Jpeg, refined()), (Format::Png, interlaced())];
+    for progressive in [false, true] {
+        for sampling in [SamplingFactor::F_1_1, SamplingFactor::F_2_2] {
+            for restarts in [0, 3] {
+                files.push((Format::Jpeg, jpeg_of(progressive, sampling, restarts)));
+            }
         }
     }
+    files
+}
+
+#[test]
+fn bytes_between_segments_are_left_out() {
+    let file = encoded(Format::Jpeg);
+    let (mut at, mut places) = (2, Vec::new());
+    while file[at + 1] != 0xda {
+        places.push(at);
+        at += 2 + usize::from(u16::from_be_bytes([file[at + 2], file[at + 3]]));
+    }
+    for at in places {
+        for stray in [&b"\0"[..], SECRET, b"\xff\xff", b"\xff\x00\xff\xd0\xff\x01", b"\xff\xd8"] {
+            let cleaned = clean(Format::Jpeg, &[&file[..at], stray, &file[at..]].concat());
+            assert_eq!(cleaned, clean(Format::Jpeg, &file), "{stray:?} at {at}");
+        }
+    }
+    let gif = encoded(Format::Gif);
+    let (head, end) = gif.split_at(gif.len() - 1);
+    assert_eq!(clean(Format::Gif, &[head, b"\0\0", end].concat()), clean(Format::Gif, &gif));
+    // A mark inside the coded data ends them: what follows is lost, so the picture is not whole.
+    let (head, end) = file.split_at(file.len() - 40);
+    assert_eq!(clean(Format::Jpeg, &[head, b"\xff\x02", end].concat()), Err(Fault::Malformed));
+}
+
+fn jpeg_of(progressive: bool, sampling: SamplingFactor, restarts: u16) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut file, 90);
+    encoder.set_progressive(progressive);
+    encoder.set_sampling_factor(sampling);
+    encoder.set_restart_interval(restarts);
+    encoder.encode(&picture(43, 29), 43, 29, ColorType::Rgb).unwrap();
+    file
+}
+
+/// 21 by 13 pixels by libjpeg, progressive: ten scans, some of which add a bit to what others brought.
+const REFINED: &str = "\
+    ffd8ffe000104a46494600010100000100010000ffdb00430006040506050406060506070706080a100a0a09090a140e \
+    0f0c1017141818171416161a1d251f1a1b231c1616202c20232627292a29191f2d302d283025282928ffdb0043010707 \
+    070a080a130a0a13281a161a282828282828282828282828282828282828282828282828282828282828282828282828 \
+    2828282828282828282828282828ffc2001108000d001503012200021101031101ffc400160001010100000000000000 \
+    000000000000060005ffc4001501010100000000000000000000000000000403ffda000c0301000210031000000123b0 \
+    8b560607389c2fffc4001a100002030101000000000000000000000000030102041112ffda00080101000105024e3e8b \
+    c906ec902535f34554de9a9fffc4001a1100020203000000000000000000000000000501021481b1ffda000801030101 \
+    3f015ecec34673956d720fffc4001c1100010305000000000000000000000000010002030411142232ffda0008010201 \
+    013f01c86b6306ca0a8d390bffc4001a100002020300000000000000000000000000020131102141ffda000801010006 \
+    3f02a284d477287fffc4001d1000020201050000000000000000000000001101213141516171a1ffda0008010100013f \
+    21a834ce2de63d843cca2b5625094654a798e8ffda000c03010002000300000010d83fffc40017110101010100000000 \
+    000000000000000001002131ffda0008010301013f10526b77acbfffc4001c1101000202030100000000000000000000 \
+    011121003141519161ffda0008010201013f105a02a0ca4efad9e8ee2adc90435bf39782bcaeb3ffc4001f1001000104 \
+    01050000000000000000000001001121319141617181b1e1ffda0008010100013f10f949638b9701e622981d4d84a24e \
+    056e261852884b77751627a1359fffd9";
+
+fn refined() -> Vec<u8> {
+    hex::decode(REFINED.replace(' ', "")).unwrap()
+}
+
+/// A PNG of greys in seven passes.
+fn interlaced() -> Vec<u8> {
+    const PASSES: [(u32, u32, usize, usize); 7] =
+        [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
+    let (width, height) = (21_u32, 13_u32);
+    let mut rows = Vec::new();
+    for (x, y, every_x, every_y) in PASSES {
+        for row in (y..height).step_by(every_y) {
+            rows.push(0);
+            rows.extend((x..width).step_by(every_x).map(|column| (column * 7 + row * 3).to_le_bytes()[0]));
+        }
+    }
+    let mut data = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut data, &rows).unwrap();
+    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 0, 0, 0, 1]].concat();
+    let chunks =
+        [png_chunk(b"IHDR", &header), png_chunk(b"IDAT", &data.finish().unwrap()), png_chunk(b"IEND", &[])];
+    [b"\x89PNG\r\n\x1a\n".to_vec(), chunks.concat()].concat()
 }
 
 #[test]

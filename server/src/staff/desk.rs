@@ -175,6 +175,8 @@ pub struct Stats {
     open_orders: i64,
     /// Refunds that are not finished (未完成退款).
     open_refunds: i64,
+    /// Appeals against refused refunds that wait for staff (待处理申诉).
+    appeals_waiting: i64,
     /// Messages still to be sent.
     messages_waiting: i64,
     /// Messages given up, which staff may send again.
@@ -190,10 +192,11 @@ pub async fn show_stats(State(app): State<App>, _: Auditor) -> Outcome {
     let (from, to) = day_range(today, now.zone());
     let stats = app.db.read("staff.stats", move |tx| {
         let (appointments_today, sign_ins_today) = slots::counts_between(tx, from, to)?;
-        let (open_orders, open_refunds) = homemaking::open_counts(tx)?;
+        let (open_orders, open_refunds, appeals_waiting) = homemaking::open_counts(tx)?;
         Ok::<_, Error>(Stats {
             open_orders,
             open_refunds,
+            appeals_waiting,
             date: today.to_string(),
             appointments_today,
             sign_ins_today,

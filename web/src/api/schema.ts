@@ -1027,7 +1027,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Upload pictures (文件上传). What nothing shows a day later is removed. */
+        /** Upload pictures (文件上传). What nothing shows a day later is removed, without a `token` an hour later. */
         post: operations["post /homemaking/v1/file"];
         delete?: never;
         options?: never;
@@ -5779,6 +5779,11 @@ export interface components {
         Stats: {
             /**
              * Format: int64
+             * @description Appeals against refused refunds that wait for staff (待处理申诉).
+             */
+            appeals_waiting: number;
+            /**
+             * Format: int64
              * @description Appointments today that are not cancelled (今日预约).
              */
             appointments_today: number;
@@ -5905,7 +5910,7 @@ export interface components {
         UploadForm: {
             /**
              * Format: binary
-             * @description A picture (文件): jpg, jpeg, png, gif or webp, at most 5 MiB. Up to 9 fields, of any names.
+             * @description A picture (文件): JPEG, PNG, GIF or WebP by its content, at most 5 MiB. Up to 9 fields, of any names.
              */
             file1: string;
         };

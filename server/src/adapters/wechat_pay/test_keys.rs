@@ -46,3 +46,9 @@ pub fn platform() -> &'static TestKey {
     static KEY: OnceLock<TestKey> = OnceLock::new();
     KEY.get_or_init(TestKey::new)
 }
+
+/// WeChat's after a change.
+pub fn next_platform() -> &'static TestKey {
+    static KEY: OnceLock<TestKey> = OnceLock::new();
+    KEY.get_or_init(TestKey::new)
+}

@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::adapters::http::BaseUrl;
 use crate::adapters::payment::{Charge, ChargeState, Event, PaymentError, Refund, RefundState, Settlement};
-use crate::adapters::wechat_pay::tests::test_keys::{merchant, platform};
-use crate::adapters::wechat_pay::{SCHEME, WechatPay, WechatPayAccount};
+use crate::adapters::wechat_pay::tests::test_keys::{merchant, next_platform, platform};
+use crate::adapters::wechat_pay::{NamedKey, SCHEME, WechatPay, WechatPayAccount};
 use crate::clock::{HOUR, MINUTE};
 
 const START: Millis = 1_623_234_600_000;
@@ -49,8 +49,11 @@ impl Bench {
             serial: known.serial,
             merchant_key: MerchantKey::from_pem(&merchant().private).unwrap(),
             api_key: known.api_key,
-            platform_key_id: known.platform_key_id,
-            platform_key: PlatformKey::from_pem(&platform().public).unwrap(),
+            platform_key: NamedKey {
+                id: known.platform_key_id,
+                key: PlatformKey::from_pem(&platform().public).unwrap(),
+            },
+            second_platform_key: None,
             notify_url: "https://book.example.com/homemaking/v1/payment/notify".into(),
         };
         change(&mut account);
@@ -359,4 +362,21 @@ async fn a_notification_under_another_key_does_not_open() {
     bench.simulator.pay(&parameters).unwrap();
     let announcement = bench.simulator.announcements().remove(0);
     assert_eq!(bench.read(&announcement).unwrap_err(), "it is not encrypted with our API v3 key");
+}
+
+/// Before, during and after a change of WeChat's key.
+#[tokio::test]
+async fn an_answer_under_the_second_key_is_believed() {
+    let next =
+        || NamedKey { id: "NEXT".into(), key: PlatformKey::from_pem(&next_platform().public).unwrap() };
+    for has_second in [true, false] {
+        let change = |account: &mut WechatPayAccount| account.second_platform_key = has_second.then(next);
+        let bench = Bench::with(HttpLimits::default(), change).await;
+        bench.order(&charge()).await.unwrap();
+        bench.simulator.change_key("NEXT", MerchantKey::from_pem(&next_platform().private).unwrap());
+        match (has_second, bench.client.order_state("y1000001", START).await) {
+            (true, Ok(ChargeState::Pending)) | (false, Err(PaymentError::Unclear { .. })) => {}
+            (_, other) => panic!("{has_second}: {other:?}"),
+        }
+    }
 }

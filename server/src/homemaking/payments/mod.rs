@@ -15,13 +15,15 @@ pub mod settle;
 pub mod staff;
 pub mod store;
 
+use std::path::Path;
+
 use serde_json::json;
 use yuyue_db::Tx;
 
 use crate::adapters::http::{Http, HttpLimits};
 use crate::adapters::payment::{PaymentGateway, SimulatedGateway};
 use crate::adapters::wechat::{MiniProgram, MiniProgramConfig};
-use crate::adapters::wechat_pay::{ApiKey, MerchantKey, PlatformKey, WechatPay, WechatPayAccount};
+use crate::adapters::wechat_pay::{ApiKey, MerchantKey, NamedKey, PlatformKey, WechatPay, WechatPayAccount};
 use crate::clock::{HOUR, MINUTE, Millis, SECOND};
 use crate::config::{Config, Gateway};
 use crate::demo::Demo;
@@ -112,10 +114,10 @@ pub fn gateway(config: &Config, ids: &Ids, demo: Option<&Demo>) -> Result<Option
     Ok(Some(gateway))
 }
 
-/// Shorter than usual: a call and the question after it must both fit into one request.
+/// Shorter than usual: a call, its repeat and the question after them must fit into one request.
 fn limits() -> HttpLimits {
     let seconds = std::time::Duration::from_secs;
-    HttpLimits { connect: seconds(2), total: seconds(4), ..HttpLimits::default() }
+    HttpLimits { connect: seconds(2), total: seconds(3), ..HttpLimits::default() }
 }
 
 fn notify_url(config: &Config) -> String {
@@ -164,17 +166,32 @@ fn wechat_notify_url(config: &Config) -> Result<String, String> {
     }
 }
 
+/// A key in PEM, from the setting itself or from its file.
+fn pem(name: &str, value: &str, file: &Path) -> Result<String, String> {
+    if file.as_os_str().is_empty() {
+        return given(name, value);
+    }
+    std::fs::read_to_string(file)
+        .map_err(|error| named(&format!("{name}_file"), format!("{}: {error}", file.display())))
+}
+
+fn platform_key(name: &str, id: &str, (value, file): (&str, &Path)) -> Result<NamedKey, String> {
+    let key = PlatformKey::from_pem(&pem(name, value, file)?).map_err(|error| named(name, error))?;
+    Ok(NamedKey { id: given(&format!("{name}_id"), id)?, key })
+}
+
 fn wechat_account(config: &Config) -> Result<WechatPayAccount, String> {
     let settings = &config.homemaking.payment;
-    let pem = |name: &str, value: &str, file: &std::path::Path| {
-        if file.as_os_str().is_empty() {
-            return given(name, value);
-        }
-        std::fs::read_to_string(file)
-            .map_err(|error| named(&format!("{name}_file"), format!("{}: {error}", file.display())))
-    };
     let private_key = pem("private_key", &settings.private_key, &settings.private_key_file)?;
-    let platform_key = pem("platform_key", &settings.platform_key, &settings.platform_key_file)?;
+    let first = (settings.platform_key.as_str(), settings.platform_key_file.as_path());
+    let second = (settings.second_platform_key.as_str(), settings.second_platform_key_file.as_path());
+    let has_second = !settings.second_platform_key_id.is_empty()
+        || !second.0.is_empty()
+        || !second.1.as_os_str().is_empty();
+    let second_platform_key = match has_second {
+        true => Some(platform_key("second_platform_key", &settings.second_platform_key_id, second)?),
+        false => None,
+    };
     Ok(WechatPayAccount {
         base_url: settings.base_url.clone(),
         app_id: given("app_id", &settings.app_id)?,
@@ -182,8 +199,8 @@ fn wechat_account(config: &Config) -> Result<WechatPayAccount, String> {
         serial: given("serial", &settings.serial)?,
         merchant_key: MerchantKey::from_pem(&private_key).map_err(|error| named("private_key", error))?,
         api_key: ApiKey::new(&settings.api_v3_key).map_err(|error| named("api_v3_key", error))?,
-        platform_key_id: given("platform_key_id", &settings.platform_key_id)?,
-        platform_key: PlatformKey::from_pem(&platform_key).map_err(|error| named("platform_key", error))?,
+        platform_key: platform_key("platform_key", &settings.platform_key_id, first)?,
+        second_platform_key,
         notify_url: wechat_notify_url(config)?,
     })
 }

@@ -11,7 +11,7 @@ use crate::adapters::wechat::{MiniProgram, WechatError};
 use crate::app::App;
 use crate::clock::{Millis, SECOND};
 use crate::error::Error;
-use crate::homemaking::rules::party;
+use crate::homemaking::rules::{check_lasts, party};
 use crate::homemaking::states::{ORDER, OrderAction};
 use crate::homemaking::store::orders::{self as order_rows, Order};
 use crate::homemaking::{User, codes};
@@ -27,8 +27,10 @@ pub enum Paid {
 
 /// An attempt, and what to do about it.
 enum Attempt {
-    /// Ask the gateway for it.
-    Charge(Payment),
+    /// Ask the gateway for it for the first time.
+    New(Payment),
+    /// Ask the gateway for it once more: it may have been paid since.
+    Again(Payment),
     /// It is over, or another payer's: see to it that nobody pays for it, and begin anew.
     Replace(Payment),
 }
@@ -51,14 +53,15 @@ pub async fn pay(app: &App, user: User, order_id: i64, wechat_code: Option<Strin
         None => String::new(),
     };
     match begin(app, user, order_id, &payer).await? {
-        Attempt::Charge(payment) => charge(app, gateway, payment).await,
+        Attempt::New(payment) => charge(app, gateway, payment, true).await,
+        Attempt::Again(payment) => charge(app, gateway, payment, false).await,
         Attempt::Replace(payment) => {
             if let Some(came) = close(app, gateway, &payment).await? {
                 return told(came);
             }
             match begin(app, user, order_id, &payer).await? {
-                Attempt::Charge(payment) => charge(app, gateway, payment).await,
-                Attempt::Replace(_) => Err(in_progress()),
+                Attempt::New(payment) => charge(app, gateway, payment, true).await,
+                Attempt::Again(_) | Attempt::Replace(_) => Err(in_progress()),
             }
         }
     }
@@ -75,16 +78,22 @@ fn not_known_yet() -> Error {
     )
 }
 
+/// The payer was given nothing to pay with now, and can ask for it again at once.
+fn not_placed() -> Error {
+    failed("订单状态更新失败：支付渠道没有响应，请重试", "the payment gateway did not answer; try again")
+}
+
 /// Whether this user may pay this order now, before anything is begun or a `wechat_code` used up.
 async fn check(app: &App, user: User, order_id: i64) -> Result<(), Error> {
     let found = app.db.point("homemaking.order", move |tx| order_rows::find(tx, order_id)).await?;
-    may_pay(&found.ok_or(&codes::NOT_FOUND)?.order, user)
+    may_pay(&found.ok_or(&codes::NOT_FOUND)?.order, user, app.clock.now().at)
 }
 
-fn may_pay(order: &Order, user: User) -> Result<(), Error> {
+/// A payment begins while the service lasts; money that comes of it a moment later is taken.
+fn may_pay(order: &Order, user: User, at: Millis) -> Result<(), Error> {
     let by = party(user.id, order.publisher_id, order.consumer_id);
     ORDER.next(order.status, OrderAction::Pay, by)?;
-    Ok(())
+    check_lasts(order.service_ends_at, at)
 }
 
 /// The openid that pays: the one a `wechat_code` proves, else the one that paid before.
@@ -134,13 +143,13 @@ async fn begin(app: &App, user: User, order_id: i64, payer: &str) -> Result<Atte
     app.db
         .write("homemaking.begin_payment", move |tx| {
             let order = order_rows::take(tx, order_id)?.ok_or(&codes::NOT_FOUND)?;
-            may_pay(&order, user)?;
+            may_pay(&order, user, at)?;
             if let Some(open) = store::open_charge(tx, order_id)? {
                 let open = store::occupy(tx, open.id, at + LEASE, at)?.ok_or_else(in_progress)?;
                 let fits = open.payer == payer && open.expires_at > at;
-                return Ok(if fits { Attempt::Charge(open) } else { Attempt::Replace(open) });
+                return Ok(if fits { Attempt::Again(open) } else { Attempt::Replace(open) });
             }
-            start(tx, &order, (out_no.clone(), payer.clone()), at).map(Attempt::Charge)
+            start(tx, &order, (out_no.clone(), payer.clone()), at).map(Attempt::New)
         })
         .await
 }
@@ -151,7 +160,7 @@ fn start(
     (out_no, payer): (String, String),
     at: Millis,
 ) -> Result<Payment, Error> {
-    let ends_at = order.due_at.unwrap_or(Millis::MAX).min(at + TIME_TO_PAY);
+    let ends_at = order.due_at.unwrap_or(Millis::MAX).min(at + TIME_TO_PAY).min(order.service_ends_at);
     let new = NewPayment {
         out_no,
         kind: Kind::Charge,
@@ -174,7 +183,7 @@ fn description(order_no: i64) -> String {
 }
 
 /// Asks the gateway for the money.
-async fn charge(app: &App, gateway: &PaymentGateway, payment: Payment) -> Result<Paid, Error> {
+async fn charge(app: &App, gateway: &PaymentGateway, payment: Payment, is_new: bool) -> Result<Paid, Error> {
     let order_id = payment.order_id;
     let order = app.db.point("homemaking.order", move |tx| order_rows::find(tx, order_id)).await?;
     let order_no = order.map_or(order_id, |found| found.order.order_no);
@@ -192,6 +201,12 @@ async fn charge(app: &App, gateway: &PaymentGateway, payment: Payment) -> Result
             Ok(Paid::Awaiting(parameters))
         }
         Err(PaymentError::Refused { reason }) => refused(app, gateway, &payment, reason).await,
+        // The payer agrees on the phone, with what the answer would have brought.
+        Err(PaymentError::Unclear { reason }) if is_new && gateway.payers().is_some() => {
+            tracing::warn!(payment = payment.id, reason, "an order was not placed");
+            release(app, &payment, &reason).await?;
+            Err(not_placed())
+        }
         Err(PaymentError::Unclear { reason }) => ask(app, gateway, &payment, reason).await,
         Err(PaymentError::Unavailable { reason, .. }) => {
             tracing::warn!(payment = payment.id, reason, "the payment gateway cannot be used");
@@ -231,7 +246,7 @@ async fn ask(app: &App, gateway: &PaymentGateway, payment: &Payment, reason: Str
         return settled(app, payment, settlement).await;
     }
     release(app, payment, &reason).await?;
-    Err(not_known_yet())
+    Err(if gateway.payers().is_some() { not_placed() } else { not_known_yet() })
 }
 
 async fn refused(

@@ -1,5 +1,7 @@
 //! Uploading pictures (文件上传接口), and showing them.
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest as _, Path, Request, State};
@@ -16,16 +18,18 @@ use super::Outcome;
 use crate::app::App;
 use crate::clock::{MINUTE, Millis, Now};
 use crate::error::Error;
+use crate::homemaking::caller::{TOKEN, user_of_token};
 use crate::homemaking::codes;
 use crate::homemaking::files::{self, Stored};
 use crate::homemaking::store::files as rows;
 use crate::homemaking::upload_memory::{Full, Held, Share};
 use crate::homemaking::view::Form;
 use crate::http::access::BaseUrl;
+use crate::http::disposition::Disposition;
 use crate::http::envelope::HomemakingReply;
 use crate::http::idempotency::{self, Once};
 use crate::http::limits::{self, ClientAddress};
-use crate::images::Format;
+use crate::images::{Format, foreign_extension};
 
 /// The most files of one request.
 const MOST_FILES: usize = 9;
@@ -43,7 +47,7 @@ const LONGEST_NAME: usize = 256;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes the form")]
 pub struct UploadForm {
-    /// A picture (文件): jpg, jpeg, png, gif or webp, at most 5 MiB. Up to 9 fields, of any names.
+    /// A picture (文件): JPEG, PNG, GIF or WebP by its content, at most 5 MiB. Up to 9 fields, of any names.
     #[schema(value_type = String, format = Binary)]
     file1: Vec<u8>,
 }
@@ -59,7 +63,7 @@ pub struct Uploaded {
     path: String,
 }
 
-/// Upload pictures (文件上传). What nothing shows a day later is removed.
+/// Upload pictures (文件上传). What nothing shows a day later is removed, without a `token` an hour later.
 #[utoipa::path(post, path = "/homemaking/v1/file", tag = "homemaking",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses((status = 201, body = HomemakingReply<Vec<Uploaded>>)))]
@@ -73,7 +77,12 @@ pub async fn upload(
     count(&app, caller.clone(), now.at).await?;
     let (parts, body) = request.into_parts();
     let form = Multipart::from_request(Request::from_parts(parts.clone(), paced(body)), &app).await;
-    let sender = Sender { name: caller.clone(), share: app.upload_memory.share(address), now: now.clone() };
+    let sender = Sender {
+        name: caller.clone(),
+        share: app.upload_memory.share(address),
+        stranger: (!has_token(&app, &parts.headers).await?).then_some(address),
+        now: now.clone(),
+    };
     let arrived = Arrived::read(&app, form.map_err(|_| &codes::NO_FILE)?, &sender).await?;
     let once = Once::of(&parts, arrived.contents().as_bytes(), &app.secrets)?;
     let (form, stored) = (Form::new(&app, &base), arrived.files);
@@ -99,6 +108,12 @@ pub async fn upload(
             Err(error)
         }
     }
+}
+
+/// Whether a user uploads. The document asks for no token here, so one that is not good is none.
+async fn has_token(app: &App, headers: &HeaderMap) -> Result<bool, Error> {
+    let token = headers.get(TOKEN).and_then(|token| token.to_str().ok()).unwrap_or_default().trim();
+    Ok(!token.is_empty() && user_of_token(app, token).await?.is_some())
 }
 
 /// One chunk at a time: the form's reader would otherwise take in all that is there before it gives
@@ -133,6 +148,8 @@ async fn discard(app: &App, stored: &[(String, Stored)]) {
 struct Sender {
     name: String,
     share: Share,
+    /// The address of somebody without a token.
+    stranger: Option<IpAddr>,
     now: Now,
 }
 
@@ -174,23 +191,32 @@ impl Arrived {
         }
     }
 
-    /// A field without a file's name is none of ours.
+    /// A field with a file's name, or of a picture's media type, is a file; any other is none of ours.
     async fn take(&mut self, app: &App, field: Field<'_>, sender: &Sender) -> Result<(), Error> {
-        let Some(name) = field.file_name().filter(|name| !name.is_empty()) else { return Ok(()) };
+        let is_picture = field.content_type().is_some_and(|media_type| media_type.starts_with("image/"));
+        let Disposition { name: key, file_name } = Disposition::of(field.headers());
+        let Some(file_name) = file_name.or_else(|| is_picture.then(String::new)) else { return Ok(()) };
+        let key = key.unwrap_or_default();
+        if [&key, &file_name].into_iter().any(|name| name.chars().count() > LONGEST_NAME) {
+            return Err(Error::malformed("参数名或文件名太长", "the name of a field or file is too long"));
+        }
+        let (bytes, _held) = content(&sender.share, field).await?;
+        // A browser sends the field of a form in which nobody chose a file.
+        if file_name.is_empty() && bytes.is_empty() {
+            return Ok(());
+        }
         if self.files.len() == MOST_FILES {
             return Err((&codes::TOO_MANY_FILES).into());
+        }
+        if let Some(extension) = foreign_extension(&file_name) {
+            let (zh, en) = (format!(".{extension} 不是图片"), format!(".{extension} is no picture"));
+            return Err(files::file_type(&zh, &en));
         }
         // The first one was counted with its form.
         if !self.files.is_empty() {
             count(app, sender.name.clone(), sender.now.at).await?;
         }
-        let key = field.name().unwrap_or_default().to_owned();
-        if [&key, name].into_iter().any(|name| name.chars().count() > LONGEST_NAME) {
-            return Err(Error::malformed("参数名或文件名太长", "the name of a field or file is too long"));
-        }
-        let format = Format::of_name(name).ok_or(&codes::FILE_TYPE)?;
-        let (bytes, _held) = content(&sender.share, field).await?;
-        self.files.push((key, files::store(app, format, bytes, &sender.now).await?));
+        self.files.push((key, files::store(app, bytes, sender.stranger, &sender.now).await?));
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::homemaking::states::{By, RefundAction, RefundState, Term as _};
 use crate::homemaking::store::events;
 use crate::homemaking::store::refunds::{self as rows, RefundWithOrder, Which};
 use crate::homemaking::view::{self, Form, OrderView, Paged, Person, Success};
-use crate::homemaking::{Role, User, codes, files};
+use crate::homemaking::{Role, User, codes, files, orders};
 use crate::http::access::BaseUrl;
 use crate::http::envelope::{HomemakingReply, Reply};
 use crate::http::extract::{Input, PathId, Query};
@@ -66,9 +66,10 @@ pub async fn ask(
     let illustration = serde_json::json!(shown).to_string();
     let ask = Ask { order_id: order_id.0, reason: reason.into(), illustration };
     let (now, storage) = (app.clock.now(), view::storage(&base));
+    let limits = orders::limits(&app.config);
     let (once, now) = ((input.once, user.name(), &now), now.clone());
     idempotency::write(&app, "homemaking.ask_refund", once, StatusCode::CREATED, move |tx| {
-        let (id, number) = refunds::ask(tx, user, &ask, &now)?;
+        let (id, number) = refunds::ask(tx, user, &ask, (&now, limits))?;
         files::claim(tx, &pictures, &storage, now.at)?;
         let (reason, illustration) = (ask.reason.clone(), shown.clone());
         Ok(Asked { id, order_no: number.to_string(), reason, illustration })

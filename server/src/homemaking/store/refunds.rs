@@ -159,6 +159,23 @@ pub fn count_open(tx: &mut Tx<'_>) -> Result<i64> {
     Ok(tx.query_one(count, params![], |row| row.get("total"))?)
 }
 
+/// How many appeals wait for staff.
+pub fn count_appeals(tx: &mut Tx<'_>) -> Result<i64> {
+    let count = sql!(
+        "SELECT count(*) AS total FROM refund WHERE appealed_at IS NOT NULL AND appeal_decided_at IS NULL"
+    );
+    Ok(tx.query_one(count, params![], |row| row.get("total"))?)
+}
+
+/// Since when a refund's appeal waits for staff; `None`: none waits.
+pub fn appeal_waits_since(tx: &mut Tx<'_>, id: i64) -> Result<Option<Millis>> {
+    let find = sql!(
+        "SELECT appealed_at FROM refund
+         WHERE id = $1 AND appealed_at IS NOT NULL AND appeal_decided_at IS NULL"
+    );
+    Ok(tx.query_opt(find, params![id], |row| row.get("appealed_at"))?)
+}
+
 /// What a refund is made of.
 #[derive(Clone, Debug)]
 pub struct NewRefund {

@@ -168,7 +168,7 @@ fn refunds_move_as_the_contract_says() {
         &REFUND,
         By::System,
         &[
-            (Agree, &[DECIDE; 6]),
+            (Agree, &[1, NO, NO, NO, NO, NO]),
             (Reject, &[DECIDE; 6]),
             (Cancel, &[NOT_ALLOWED; 6]),
             (Confirm, &[NOT_ALLOWED; 6]),

@@ -107,7 +107,7 @@ async fn wechat_out_of_reach_is_no_fault_of_the_payer(app: TestApp) {
 
 async fn the_start_names_a_setting_that_is_missing_or_wrong(app: TestApp) {
     type Change = fn(&mut Payment);
-    let changes: [(Change, &str); 7] = [
+    let changes: [(Change, &str); 9] = [
         (|payment| payment.app_id.clear(), "homemaking.payment.app_id: is needed"),
         (|payment| payment.app_secret.clear(), "homemaking.payment.app_secret: is needed"),
         (|payment| payment.mch_id.clear(), "homemaking.payment.mch_id: is needed"),
@@ -121,6 +121,11 @@ async fn the_start_names_a_setting_that_is_missing_or_wrong(app: TestApp) {
             "homemaking.payment.notify_url: WeChat",
         ),
         (|payment| payment.platform_key = "none".into(), "homemaking.payment.platform_key: "),
+        (
+            |payment| payment.second_platform_key_id.clear(),
+            "homemaking.payment.second_platform_key_id: is needed",
+        ),
+        (|payment| payment.second_platform_key.clear(), "homemaking.payment.second_platform_key: is needed"),
     ];
     let phone = Phone::open(&app).await;
     let app = &phone.market.app;

@@ -27,8 +27,11 @@ both! {
     a_refund_waits_for_money_in_the_account,
     a_lost_answer_begins_nothing_twice,
     a_report_of_another_amount_merchant_or_key_is_refused,
+    money_that_comes_a_moment_after_the_service_is_taken,
+    a_key_may_change,
 }
 
+const NEXT_KEY_ID: &str = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1";
 const API_KEY: &str = "0123456789abcdefghijklmnopqrstuv";
 
 /// A market whose money is WeChat Pay's.
@@ -68,6 +71,8 @@ impl Phone {
                 payment.api_v3_key = API_KEY.into();
                 payment.platform_key_id = known.platform_key_id;
                 payment.platform_key = platform.public.clone();
+                payment.second_platform_key_id = NEXT_KEY_ID.into();
+                payment.second_platform_key = test_keys::next_platform().public.clone();
                 payment.notify_url = "https://book.example.com/homemaking/v1/payment/notify".into();
             })
             .await;
@@ -315,4 +320,39 @@ async fn a_report_of_another_amount_merchant_or_key_is_refused(app: TestApp) {
     assert_eq!((phone.market.status(id).await, phone.market.ledger().await.0.len()), (1, 0));
     phone.market.cancel(id).await.ok();
     phone.expect_balanced().await;
+}
+
+async fn money_that_comes_a_moment_after_the_service_is_taken(app: TestApp) {
+    app.at(jiff::civil::date(2021, 10, 7).at(23, 59, 50, 0));
+    let phone = Phone::open(&app).await;
+    let id = phone.market.agreed().await;
+    let parameters = phone.begin(id, "wx-demo-zhangsan").await;
+    phone.wechat.pay(&parameters).unwrap();
+    app.clock.advance(20_000);
+    assert_eq!(phone.market.pay(id).await.failure(), (400, 10011), "it was not begun anew");
+    phone.report_last().await;
+    assert_eq!(phone.market.status(id).await, 2);
+    phone.expect_balanced().await;
+}
+
+/// Reports and answers are believed with either key, and with no third one.
+async fn a_key_may_change(app: TestApp) {
+    let phone = Phone::open(&app).await;
+    phone.paid().await;
+    let next = MerchantKey::from_pem(&test_keys::next_platform().private).unwrap();
+    phone.wechat.change_key(NEXT_KEY_ID, next.clone());
+    let id = phone.paid().await;
+    let refund = phone.market.refund(id).await;
+    phone.expect_balanced().await;
+    assert_eq!(phone.market.refund_status(refund).await, 2);
+    // The id of one key under a text that the other signed.
+    let report = |id: &str, key: &str| {
+        phone.wechat.change_key(id, MerchantKey::from_pem(key).unwrap());
+        phone.wechat.announcement("PAYSCORE.USER_OPEN_SERVICE", json!({}))
+    };
+    let (next, merchant) = (&test_keys::next_platform().private, &test_keys::merchant().private);
+    phone.market.report(&report(NEXT_KEY_ID, next)).await.expect(204);
+    phone.market.report(&report("PUB_KEY_ID_0119000000012021060900000001", next)).await.expect(401);
+    phone.market.report(&report(NEXT_KEY_ID, merchant)).await.expect(401);
+    phone.market.report(&report("PUB_KEY_ID_OTHER", next)).await.expect(401);
 }

@@ -9,6 +9,9 @@ use crate::support::TestApp;
 
 both! {
     a_fault_while_paying_begins_nothing_twice,
+    an_unclear_order_is_placed_again_at_once,
+    what_was_not_placed_may_be_paid_again_at_once,
+    what_may_have_been_paid_is_asked_for,
     a_fault_while_paying_back_pays_back_once,
     a_report_races_cancelling_and_asking,
     a_report_races_a_second_payment,
@@ -34,6 +37,55 @@ async fn a_fault_while_paying_begins_nothing_twice(app: TestApp) {
             "{fault:?}"
         );
     }
+    phone.expect_balanced().await;
+}
+
+/// The first try is lost; the payer notices nothing.
+async fn an_unclear_order_is_placed_again_at_once(app: TestApp) {
+    let phone = Phone::open(&app).await;
+    for (count, fault) in (1..).zip([Fault::Down, Fault::Lost, Fault::Forged, Fault::Slow]) {
+        let id = phone.market.agreed().await;
+        phone.wechat.set_fault_for(fault, 1);
+        let parameters = phone.begin(id, "wx-demo-zhangsan").await;
+        assert_eq!(phone.wechat.orders().len(), count, "{fault:?}: under the same number");
+        phone.wechat.pay(&parameters).unwrap();
+        phone.report_last().await;
+        assert_eq!(phone.market.status(id).await, 2, "{fault:?}");
+    }
+    phone.expect_balanced().await;
+}
+
+async fn what_was_not_placed_may_be_paid_again_at_once(app: TestApp) {
+    let phone = Phone::open(&app).await;
+    for fault in [Fault::Down, Fault::Lost, Fault::Forged] {
+        let id = phone.market.agreed().await;
+        let before = phone.wechat.orders().len();
+        phone.wechat.set_fault_for(fault, 2);
+        let body = json!({ "action": 3, "wechat_code": phone.code("wx-demo-zhangsan") });
+        let refused = phone.market.consumer.home_post(&format!("order/{id}"), body).await;
+        assert_eq!(refused.failure(), (400, 10017), "{fault:?}");
+        assert!(refused.says().contains("请重试"), "{refused:?}");
+        phone.wechat.pay(&phone.begin(id, "").await).unwrap();
+        phone.report_last().await;
+        let ended = (phone.market.status(id).await, phone.wechat.orders().len());
+        assert_eq!(ended, (2, before + 1), "{fault:?}");
+    }
+    phone.expect_balanced().await;
+}
+
+/// The payer has what it takes to pay: a second try that fails is no reason to doubt the first.
+async fn what_may_have_been_paid_is_asked_for(app: TestApp) {
+    let phone = Phone::open(&app).await;
+    let id = phone.market.agreed().await;
+    let first = phone.begin(id, "wx-demo-zhangsan").await;
+    phone.wechat.set_fault_for(Fault::Down, 2);
+    let refused = phone.market.pay(id).await;
+    assert_eq!(refused.failure(), (400, 10017));
+    assert!(refused.says().contains("请重试"), "{refused:?}");
+    phone.wechat.pay(&first).unwrap();
+    phone.wechat.set_fault_for(Fault::Down, 2);
+    assert_eq!(phone.market.pay(id).await.ok(), json!({ "result": true }));
+    assert_eq!((phone.market.status(id).await, phone.wechat.orders().len()), (2, 1));
     phone.expect_balanced().await;
 }
 
