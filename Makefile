@@ -16,7 +16,7 @@ demo: web ## Build the pages and the server, and run the demo on the embedded da
 web: ## Build the pages, if Node.js is there.
 	scripts/build-web
 
-test: check web test-server test-web ## Everything: format, lints, all tests on both engines, in a browser and by clients.
+test: check web test-server test-web test-clients ## Everything: format, lints, all tests on both engines, in a browser and by clients.
 
 test-server: ## All tests of the server, on both engines.
 	$(WITH_POSTGRES) cargo test --workspace --all-targets -- --test-threads=$(TEST_THREADS)
