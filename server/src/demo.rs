@@ -202,7 +202,7 @@ async fn write_data(app: &App) -> Result<bool, Error> {
 pub struct MessagesQuery {
     /// Only messages to this phone.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     phone: Option<Line<32>>,
 }
 
@@ -214,7 +214,7 @@ pub struct DemoMessage {
     to: String,
     template: String,
     /// The template's variables; a login code is `params.code`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = HashMap<String, Value>)]
     params: Map<String, Value>,
     /// `YYYY-MM-DD HH:MM:SS`
     at: String,

@@ -300,7 +300,7 @@ pub struct OrderView {
     /// The service as it stood when ordered (下单时的服务快照信息).
     pub service_snap: ServiceView,
     /// What `wx.chooseAddress()` gave (下单时提交的地址信息), null without one.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<HashMap<String, Value>>)]
     pub address_snap: Option<Box<serde_json::value::RawValue>>,
     /// Status (订单状态): 0 unapproved (待同意), 1 unpaid (待支付), 2 unconfirmed (待确认), 3 unrated (待评价), 4 completed
     /// (已完成), 5 cancelled (已取消), 6 rejected (已拒绝).

@@ -14,7 +14,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::{Error, Kind};
 use crate::http::log::{self, RequestId};
@@ -92,36 +94,101 @@ impl IntoResponse for Error {
     }
 }
 
-/// Slots (000): the body of every reply.
+/// Slots (000): the body of a success.
 #[derive(Serialize, ToSchema)]
 pub struct SlotsReply<T> {
-    /// What was asked for (数据); null on an error.
+    /// What was asked for (数据).
     pub data: T,
-    /// `success`, or what went wrong, naming the field (错误信息).
+    /// `success` (错误信息).
+    #[schema(schema_with = the_word_success)]
     pub error_msg: String,
-    /// 0 on success (错误码).
+    /// 0 (错误码).
+    #[schema(schema_with = zero)]
     pub error_no: i64,
     /// The request's id, a UUID (请求编号), also in `X-Request-Id`.
     pub request_id: String,
 }
 
+/// Slots (000): the body of an error.
+#[derive(Serialize, ToSchema)]
+pub struct SlotsError {
+    /// null (数据).
+    #[schema(schema_with = null)]
+    pub data: (),
+    /// What went wrong, naming the field (错误信息).
+    #[schema(min_length = 1)]
+    pub error_msg: String,
+    /// Which error it is (错误码).
+    #[schema(minimum = 1)]
+    pub error_no: i64,
+    /// The request's id, a UUID (请求编号), also in `X-Request-Id`.
+    pub request_id: String,
+}
+
+// What tells a success from an error, for a client that goes by the schema.
+
+fn zero() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .enum_values(Some([0]))
+        .description(Some("0: done (成功)."))
+}
+
+fn the_word_success() -> ObjectBuilder {
+    let words = Some(["success"]);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(words).description(Some("`success` (成功)."))
+}
+
+fn no_message() -> ObjectBuilder {
+    let words = Some([""]);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(words).description(Some("\"\" (成功)."))
+}
+
+fn null() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Null).description(Some("null: no data (无数据)."))
+}
+
 /// Visitors (002): the body of a success.
 #[derive(Serialize, ToSchema)]
 pub struct VisitorsReply<T> {
-    /// 0 on success (返回码).
+    /// 0 (返回码).
+    #[schema(schema_with = zero)]
     pub code: i64,
-    /// "" on success, else what went wrong, naming the field (错误信息).
+    /// "" (错误信息).
+    #[schema(schema_with = no_message)]
     pub err_msg: String,
     /// What was asked for (数据).
     pub data: T,
 }
 
+/// Data, or `{}` where there are none.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum OrNothing<T> {
+    Data(T),
+    Nothing(Nothing),
+}
+
+/// `{}`.
+#[derive(Serialize)]
+pub struct Nothing {}
+
+impl PartialSchema for Nothing {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Object).max_properties(Some(0)).into()
+    }
+}
+
+impl ToSchema for Nothing {}
+
 /// Visitors (002): the body of a list.
 #[derive(Serialize, ToSchema)]
 pub struct VisitorsPage<T> {
-    /// 0 on success (返回码).
+    /// 0 (返回码).
+    #[schema(schema_with = zero)]
     pub code: i64,
-    /// "" on success, else what went wrong, naming the field (错误信息).
+    /// "" (错误信息).
+    #[schema(schema_with = no_message)]
     pub err_msg: String,
     /// The page's items (数据).
     pub data: Vec<T>,
@@ -129,12 +196,25 @@ pub struct VisitorsPage<T> {
     pub page: crate::visitors::view::PageInfo,
 }
 
-/// Visitors (002): the body of an error, and of a success with nothing to tell.
-#[derive(Serialize, ToSchema)]
+/// Visitors (002): the body of a success with nothing to tell.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is written by hand")]
 pub struct VisitorsAnswer {
-    /// 0 on success (返回码).
+    /// 0 (返回码).
+    #[schema(schema_with = zero)]
+    code: i64,
+    /// "" (错误信息).
+    #[schema(schema_with = no_message)]
+    err_msg: String,
+}
+
+/// Visitors (002): the body of an error.
+#[derive(Serialize, ToSchema)]
+pub struct VisitorsError {
+    /// Which error it is, never 0 (返回码).
     pub code: i64,
-    /// "" on success, else what went wrong, naming the field (错误信息).
+    /// What went wrong, naming the field (错误信息).
+    #[schema(min_length = 1)]
     pub err_msg: String,
 }
 
@@ -350,7 +430,7 @@ fn slots_failure(error: &Error, message: &str, id: RequestId) -> String {
         Kind::Invalid => crate::slots::rules::INVALID,
         other => i64::from(other.status()),
     };
-    json(&SlotsReply { data: (), error_msg: message.to_owned(), error_no, request_id: id.to_string() })
+    json(&SlotsError { data: (), error_msg: message.to_owned(), error_no, request_id: id.to_string() })
 }
 
 fn visitors_success(data: Option<&[u8]>, page: Option<&[u8]>) -> Vec<u8> {
@@ -370,7 +450,7 @@ fn visitors_failure(error: &Error, message: &str) -> String {
         Kind::Refused(code) => code.number,
         other => i64::from(other.status()),
     };
-    json(&VisitorsAnswer { code, err_msg: message.to_owned() })
+    json(&VisitorsError { code, err_msg: message.to_owned() })
 }
 
 fn homemaking_success(data: Option<&[u8]>) -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use jiff::civil::Date;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Completes “expected …” in both languages; travels through serde as one text.
@@ -296,6 +296,8 @@ pub struct IntIn<const MIN: i64, const MAX: i64>(pub i64);
 
 /// An id, or any other integer above 0.
 pub type Id = IntIn<1, { i64::MAX }>;
+/// As a filter takes it: an id, or 0 for all.
+pub type IdOrAll = IntIn<0, { i64::MAX }>;
 /// 0 or 1, which a form's switch sends as false or true.
 pub type Flag = IntIn<0, 1>;
 
@@ -332,8 +334,13 @@ impl<const MIN: i64, const MAX: i64> Field for IntIn<MIN, MAX> {
     }
 
     fn describe() -> ObjectBuilder {
+        // What a document calls 0 or 1 may be sent as false or true.
+        let kind = match Self::IS_FLAG {
+            true => SchemaType::from_iter([Type::Integer, Type::Boolean]),
+            false => Type::Integer.into(),
+        };
         let schema = ObjectBuilder::new()
-            .schema_type(Type::Integer)
+            .schema_type(kind)
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
             .minimum(Some(MIN));
         if MAX == i64::MAX { schema } else { schema.maximum(Some(MAX)) }

@@ -14,11 +14,11 @@ const DEFAULT: i64 = 20;
 pub struct PageQuery {
     /// From 1; the default is 1.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     page: Option<Id>,
     /// Items on a page, clamped to 100; the default is 20.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     size: Option<Id>,
 }
 

@@ -40,7 +40,8 @@ pub struct Days {
 }
 
 /// Days that can be booked (获取可预约的days).
-#[utoipa::path(post, path = "/v1/available-days/list", tag = "slots", responses((status = 200, body = SlotsReply<Days>)))]
+#[utoipa::path(post, path = "/v1/available-days/list", tag = "slots", operation_id = "available_days",
+    responses((status = 200, body = SlotsReply<Days>)))]
 pub async fn days(State(app): State<App>, _: Caller, _: Input<NoFields>) -> Outcome {
     let now = ready(&app).await?;
     let (today, at) = (now.local().date(), now.at);
@@ -73,8 +74,8 @@ pub struct Hour {
 }
 
 /// The hours of a day (获取可预约的小时).
-#[utoipa::path(post, path = "/v1/avaliable-hours/list", tag = "slots", request_body = DayRequest,
-    responses((status = 200, body = SlotsReply<Vec<Hour>>)))]
+#[utoipa::path(post, path = "/v1/avaliable-hours/list", tag = "slots", operation_id = "available_hours",
+    request_body = DayRequest, responses((status = 200, body = SlotsReply<Vec<Hour>>)))]
 pub async fn hours(State(app): State<App>, _: Caller, input: Input<DayRequest>) -> Outcome {
     let (now, day) = (ready(&app).await?, input.value.day.0);
     if day < now.local().date() {
@@ -112,8 +113,8 @@ pub struct Minute {
 }
 
 /// The slots of an hour (获取可预约的分钟).
-#[utoipa::path(post, path = "/avaliable-minutes/list", tag = "slots", request_body = HourRequest,
-    responses((status = 200, body = SlotsReply<Minutes>)))]
+#[utoipa::path(post, path = "/avaliable-minutes/list", tag = "slots", operation_id = "available_minutes",
+    request_body = HourRequest, responses((status = 200, body = SlotsReply<Minutes>)))]
 pub async fn minutes(State(app): State<App>, _: Caller, input: Input<HourRequest>) -> Outcome {
     let (now, day, hour) = (ready(&app).await?, input.value.day.0, input.value.hour.0);
     if day < now.local().date() {
@@ -155,8 +156,8 @@ pub struct Booked {
 }
 
 /// Book a slot (进行预约).
-#[utoipa::path(post, path = "/v1/make-appointment", tag = "slots", request_body = BookRequest,
-    responses((status = 200, body = SlotsReply<Booked>)))]
+#[utoipa::path(post, path = "/v1/make-appointment", tag = "slots", operation_id = "make_appointment",
+    request_body = BookRequest, responses((status = 200, body = SlotsReply<Booked>)))]
 pub async fn book(State(app): State<App>, caller: Caller, input: Input<BookRequest>) -> Outcome {
     let request = input.value;
     caller.may_act_for(&request.open_id)?;
@@ -242,8 +243,8 @@ pub struct Listed {
 }
 
 /// The caller's appointments (预约列表), the latest slot first.
-#[utoipa::path(post, path = "/v1/appointment/list", tag = "slots", request_body = ListRequest,
-    responses((status = 200, body = SlotsReply<Vec<Listed>>)))]
+#[utoipa::path(post, path = "/v1/appointment/list", tag = "slots", operation_id = "list_appointments",
+    request_body = ListRequest, responses((status = 200, body = SlotsReply<Vec<Listed>>)))]
 pub async fn list(State(app): State<App>, caller: Caller, input: Input<ListRequest>) -> Outcome {
     let open_id = String::from(input.value.open_id);
     caller.may_read_of(&open_id)?;
@@ -261,12 +262,14 @@ pub async fn list(State(app): State<App>, caller: Caller, input: Input<ListReque
 pub struct CancelRequest {
     /// Who holds it (微信 openid).
     open_id: OpenId,
-    /// Appointment id (预约编号); `appointment_id` works too.
+    /// As the document spells it.
+    #[serde(default, deserialize_with = "optional")]
+    #[schema(ignore)]
+    appintment_id: Option<Id>,
+    /// Appointment id (预约编号). The document's own spelling, `appintment_id`, works too; when both are
+    /// given they must be equal.
     #[serde(default, deserialize_with = "optional")]
     #[schema(value_type = Id, required = true)]
-    appintment_id: Option<Id>,
-    /// The same, spelt right (预约编号). When both are given they must be equal.
-    #[serde(default, deserialize_with = "optional")]
     appointment_id: Option<Id>,
 }
 
@@ -290,8 +293,8 @@ pub struct Changed {
 }
 
 /// Cancel an appointment (取消预约); its slot is free at once.
-#[utoipa::path(post, path = "/v1/cancel-appointment", tag = "slots", request_body = CancelRequest,
-    responses((status = 200, body = SlotsReply<Changed>)))]
+#[utoipa::path(post, path = "/v1/cancel-appointment", tag = "slots", operation_id = "cancel_appointment",
+    request_body = CancelRequest, responses((status = 200, body = SlotsReply<Changed>)))]
 pub async fn cancel(State(app): State<App>, caller: Caller, input: Input<CancelRequest>) -> Outcome {
     let request = input.value;
     let id = either(request.appintment_id, request.appointment_id)?;
@@ -323,12 +326,14 @@ pub fn cancel_appointment(tx: &mut Tx<'_>, id: i64, holder: Option<&str>, at: Mi
 
 #[derive(Deserialize, ToSchema)]
 pub struct SignInRequest {
-    /// Appointment id (预约编号); `appointment_id` works too.
+    /// As the document spells it.
+    #[serde(default, deserialize_with = "optional")]
+    #[schema(ignore)]
+    appintment_id: Option<Id>,
+    /// Appointment id (预约编号). The document's own spelling, `appintment_id`, works too; when both are
+    /// given they must be equal.
     #[serde(default, deserialize_with = "optional")]
     #[schema(value_type = Id, required = true)]
-    appintment_id: Option<Id>,
-    /// The same, spelt right (预约编号). When both are given they must be equal.
-    #[serde(default, deserialize_with = "optional")]
     appointment_id: Option<Id>,
 }
 

@@ -32,6 +32,7 @@ const LARGEST_MESSAGE: usize = 4 << 10;
 pub struct Replay {
     /// First send what came after this event id (0: all), up to 24 h back; events then carry an `event_id`.
     #[serde(default, deserialize_with = "optional")]
+    #[param(inline)]
     after: Option<IntIn<0, { i64::MAX }>>,
 }
 

@@ -56,15 +56,15 @@ pub fn record_by(
 pub struct AuditQuery {
     /// Exactly this person or key, as the list names them.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     who: Option<Line<128>>,
     /// Exactly this action.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     action: Option<Line<128>>,
     /// Exactly this target.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     target: Option<Line<128>>,
 }
 
@@ -82,10 +82,10 @@ pub struct AuditItem {
     /// To what, such as `appointment 12`.
     target: String,
     /// How it was; null for what was added.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<HashMap<String, Value>>)]
     before: Option<Value>,
     /// How it is; null for what was deleted.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<HashMap<String, Value>>)]
     after: Option<Value>,
 }
 

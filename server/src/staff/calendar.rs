@@ -31,11 +31,11 @@ const LOOKED_AT: i64 = 100_000;
 pub struct CalendarQuery {
     /// First day (日期), `YYYY-MM-DD`; today unless given.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     from: Option<Day>,
     /// How many days, 7 unless given.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     days: Option<IntIn<1, 42>>,
 }
 

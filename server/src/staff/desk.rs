@@ -54,15 +54,15 @@ pub async fn replace_schedule(
 pub struct AppointmentsQuery {
     /// Day of the appointment (日期), `YYYY-MM-DD`.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     date: Option<Day>,
     /// Exactly this mobile number (手机号).
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     phone: Option<Line<32>>,
     /// Any part of the name (姓名). Without a date or phone, of the last 366 days and all upcoming.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     name: Option<Name>,
     /// Where the appointment stands.
     #[serde(default, deserialize_with = "optional")]

@@ -25,11 +25,11 @@ type Outcome = Result<Reply, Error>;
 pub struct MembersQuery {
     /// Exactly this mobile number (手机号).
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     mobile: Option<Line<32>>,
     /// Any part of the nickname (昵称).
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     nickname: Option<Line<64>>,
 }
 

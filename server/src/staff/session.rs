@@ -46,7 +46,7 @@ pub struct StaffSession {
 /// Log in: sets the console's cookie, and gives its token for scripts.
 ///
 /// It keeps no reply for a repeat with the same Idempotency-Key: the token is kept hashed only.
-#[utoipa::path(post, path = "/admin/v1/session", tag = "staff", request_body = StaffLogin,
+#[utoipa::path(post, path = "/admin/v1/session", tag = "staff", security(()), request_body = StaffLogin,
     responses((status = 200, body = StaffSession)))]
 pub async fn start_session(
     State(app): State<App>,

@@ -14,7 +14,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** All appointments (管理系统预约列表), the latest slot first. */
-        post: operations["post /admin/appointment/list"];
+        post: operations["slots_staff_list"];
         delete?: never;
         options?: never;
         head?: never;
@@ -31,7 +31,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** The signed-in appointments (管理系统签到列表), the latest slot first. */
-        post: operations["post /admin/signin-appointment/list"];
+        post: operations["slots_staff_sign_in_list"];
         delete?: never;
         options?: never;
         head?: never;
@@ -46,10 +46,10 @@ export interface paths {
             cookie?: never;
         };
         /** The API keys, the oldest first; never the keys themselves. */
-        get: operations["get /admin/v1/api-keys"];
+        get: operations["staff_list_api_keys"];
         put?: never;
         /** Add an API key, which works as a Bearer token until it is deleted. */
-        post: operations["post /admin/v1/api-keys"];
+        post: operations["staff_add_api_key"];
         delete?: never;
         options?: never;
         head?: never;
@@ -67,7 +67,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Delete an API key; it stops working at once. */
-        delete: operations["delete /admin/v1/api-keys/{id}"];
+        delete: operations["staff_delete_api_key"];
         options?: never;
         head?: never;
         patch?: never;
@@ -81,7 +81,7 @@ export interface paths {
             cookie?: never;
         };
         /** Search the appointments, the latest slot first. */
-        get: operations["get /admin/v1/appointments"];
+        get: operations["staff_search_appointments"];
         put?: never;
         post?: never;
         delete?: never;
@@ -98,7 +98,7 @@ export interface paths {
             cookie?: never;
         };
         /** One appointment. */
-        get: operations["get /admin/v1/appointments/{id}"];
+        get: operations["staff_show_appointment"];
         put?: never;
         post?: never;
         delete?: never;
@@ -117,7 +117,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Cancel an appointment for its holder (代为取消); its slot is free at once. */
-        post: operations["post /admin/v1/appointments/{id}/cancel"];
+        post: operations["staff_cancel_for_holder"];
         delete?: never;
         options?: never;
         head?: never;
@@ -132,7 +132,7 @@ export interface paths {
             cookie?: never;
         };
         /** The audit log, the newest change first. */
-        get: operations["get /admin/v1/audit"];
+        get: operations["staff_list_audit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -149,10 +149,10 @@ export interface paths {
             cookie?: never;
         };
         /** Phones that are sent to the reception (黑名单), newest first. */
-        get: operations["get /admin/v1/blocklist"];
+        get: operations["staff_blocklist"];
         put?: never;
         /** Put a phone on the blocklist: it can neither apply nor sign in, and is not told why. */
-        post: operations["post /admin/v1/blocklist"];
+        post: operations["staff_block"];
         delete?: never;
         options?: never;
         head?: never;
@@ -170,7 +170,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Take a phone off the blocklist. */
-        delete: operations["delete /admin/v1/blocklist/{id}"];
+        delete: operations["staff_unblock"];
         options?: never;
         head?: never;
         patch?: never;
@@ -184,10 +184,10 @@ export interface paths {
             cookie?: never;
         };
         /** The brands (品牌), the newest first. */
-        get: operations["get /admin/v1/brands"];
+        get: operations["staff_list_brands"];
         put?: never;
         /** Add a brand (品牌). */
-        post: operations["post /admin/v1/brands"];
+        post: operations["staff_add_brand"];
         delete?: never;
         options?: never;
         head?: never;
@@ -205,7 +205,7 @@ export interface paths {
          * The appointments as a calendar: each day's slots, and how full they are. Slots that passed some days ago are
          *     forgotten; their appointments still stand there.
          */
-        get: operations["get /admin/v1/calendar"];
+        get: operations["staff_show_calendar"];
         put?: never;
         post?: never;
         delete?: never;
@@ -222,10 +222,10 @@ export interface paths {
             cookie?: never;
         };
         /** The devices (设备), the oldest first; never their keys. */
-        get: operations["get /admin/v1/devices"];
+        get: operations["staff_list_devices"];
         put?: never;
         /** Add a device (设备), which sends its key as `X-Device-Key`. */
-        post: operations["post /admin/v1/devices"];
+        post: operations["staff_add_device"];
         delete?: never;
         options?: never;
         head?: never;
@@ -243,7 +243,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Delete a device; its key stops working at once. */
-        delete: operations["delete /admin/v1/devices/{id}"];
+        delete: operations["staff_delete_device"];
         options?: never;
         head?: never;
         patch?: never;
@@ -257,10 +257,10 @@ export interface paths {
             cookie?: never;
         };
         /** The pairs that are issued and not revoked, newest first. */
-        get: operations["get /admin/v1/enrolments"];
+        get: operations["staff_list_enrolments"];
         put?: never;
         /** Issue a pair; its user is new, or, for a pair that was revoked, the one it had. */
-        post: operations["post /admin/v1/enrolments"];
+        post: operations["staff_add_enrolment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -278,7 +278,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Revoke a pair; its tokens end at once. */
-        delete: operations["delete /admin/v1/enrolments/{id}"];
+        delete: operations["staff_delete_enrolment"];
         options?: never;
         head?: never;
         patch?: never;
@@ -292,7 +292,7 @@ export interface paths {
             cookie?: never;
         };
         /** Money that came in and went back (账本), the newest first. */
-        get: operations["get /admin/v1/ledger"];
+        get: operations["staff_list_ledger"];
         put?: never;
         post?: never;
         delete?: never;
@@ -309,7 +309,7 @@ export interface paths {
             cookie?: never;
         };
         /** The members, the newest first. */
-        get: operations["get /admin/v1/members"];
+        get: operations["staff_list_members"];
         put?: never;
         post?: never;
         delete?: never;
@@ -328,7 +328,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Give a member points or take them (积分变更). */
-        post: operations["post /admin/v1/members/{id}/points"];
+        post: operations["staff_give_points"];
         delete?: never;
         options?: never;
         head?: never;
@@ -345,7 +345,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Record that a member completed a test at a shop. */
-        post: operations["post /admin/v1/members/{id}/tests"];
+        post: operations["staff_add_test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -360,7 +360,7 @@ export interface paths {
             cookie?: never;
         };
         /** The messages, the newest first. */
-        get: operations["get /admin/v1/messages"];
+        get: operations["staff_list_messages"];
         put?: never;
         post?: never;
         delete?: never;
@@ -382,7 +382,7 @@ export interface paths {
          * Send a message again that was given up. One that has lost its sense, such as an expired login
          *     code, is given up again.
          */
-        post: operations["post /admin/v1/messages/{id}/resend"];
+        post: operations["staff_resend_message"];
         delete?: never;
         options?: never;
         head?: never;
@@ -397,7 +397,7 @@ export interface paths {
             cookie?: never;
         };
         /** Orders (预约订单), newest first. */
-        get: operations["get /admin/v1/orders"];
+        get: operations["staff_list_orders"];
         put?: never;
         post?: never;
         delete?: never;
@@ -414,7 +414,7 @@ export interface paths {
             cookie?: never;
         };
         /** Everything that happened to an order and its refunds (订单历史), oldest first. */
-        get: operations["get /admin/v1/orders/{id}/events"];
+        get: operations["staff_order_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -431,7 +431,7 @@ export interface paths {
             cookie?: never;
         };
         /** Payments (支付), newest first; those of kind `refund` and state `started` with a `last_error` need a person. */
-        get: operations["get /admin/v1/payments"];
+        get: operations["staff_list_payments"];
         put?: never;
         post?: never;
         delete?: never;
@@ -453,7 +453,7 @@ export interface paths {
          * Record that what the gateway cannot pay back has been paid back outside of it (线下退款); its refund becomes 已退款
          *     and its order 已取消.
          */
-        post: operations["post /admin/v1/payments/{id}/settle"];
+        post: operations["staff_settle_payment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -468,7 +468,7 @@ export interface paths {
             cookie?: never;
         };
         /** Ratings (评价), newest first. */
-        get: operations["get /admin/v1/ratings"];
+        get: operations["staff_list_ratings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -487,7 +487,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Show or hide a rating (审核评价); the score of its service follows. */
-        post: operations["post /admin/v1/ratings/{id}/review"];
+        post: operations["staff_review_rating"];
         delete?: never;
         options?: never;
         head?: never;
@@ -502,7 +502,7 @@ export interface paths {
             cookie?: never;
         };
         /** Refunds (退款订单), newest first. */
-        get: operations["get /admin/v1/refunds"];
+        get: operations["staff_list_refunds"];
         put?: never;
         post?: never;
         delete?: never;
@@ -521,7 +521,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Decide on an appeal (处理申诉). */
-        post: operations["post /admin/v1/refunds/{id}/decision"];
+        post: operations["staff_decide_refund"];
         delete?: never;
         options?: never;
         head?: never;
@@ -536,7 +536,7 @@ export interface paths {
             cookie?: never;
         };
         /** Scans at the gates (刷码记录), newest first. */
-        get: operations["get /admin/v1/scans"];
+        get: operations["staff_scans_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -553,9 +553,9 @@ export interface paths {
             cookie?: never;
         };
         /** The schedule of the appointments (排班). */
-        get: operations["get /admin/v1/schedule"];
+        get: operations["staff_show_schedule"];
         /** Replace the schedule. Appointments stay: each fills every new slot that it overlaps. */
-        put: operations["put /admin/v1/schedule"];
+        put: operations["staff_replace_schedule"];
         post?: never;
         delete?: never;
         options?: never;
@@ -573,7 +573,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Show what a schedule (排班) would make of the days ahead, and of the appointments there are. Changes nothing. */
-        post: operations["post /admin/v1/schedule/preview"];
+        post: operations["staff_preview_schedule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -588,7 +588,7 @@ export interface paths {
             cookie?: never;
         };
         /** Services (服务), newest first. */
-        get: operations["get /admin/v1/services"];
+        get: operations["staff_list_services"];
         put?: never;
         post?: never;
         delete?: never;
@@ -607,7 +607,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Decide on a service (审核服务). */
-        post: operations["post /admin/v1/services/{id}/review"];
+        post: operations["staff_review_service"];
         delete?: never;
         options?: never;
         head?: never;
@@ -622,15 +622,15 @@ export interface paths {
             cookie?: never;
         };
         /** Who am I? */
-        get: operations["get /admin/v1/session"];
+        get: operations["staff_current_session"];
         put?: never;
         /**
          * Log in: sets the console's cookie, and gives its token for scripts.
          * @description It keeps no reply for a repeat with the same Idempotency-Key: the token is kept hashed only.
          */
-        post: operations["post /admin/v1/session"];
+        post: operations["staff_start_session"];
         /** Log out: ends the session that is presented. */
-        delete: operations["delete /admin/v1/session"];
+        delete: operations["staff_end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -644,10 +644,10 @@ export interface paths {
             cookie?: never;
         };
         /** The shops (门店), the newest first. */
-        get: operations["get /admin/v1/shops"];
+        get: operations["staff_list_shops"];
         put?: never;
         /** Add a shop (门店). */
-        post: operations["post /admin/v1/shops"];
+        post: operations["staff_add_shop"];
         delete?: never;
         options?: never;
         head?: never;
@@ -662,10 +662,10 @@ export interface paths {
             cookie?: never;
         };
         /** The staff accounts, the oldest first. */
-        get: operations["get /admin/v1/staff"];
+        get: operations["staff_list_staff"];
         put?: never;
         /** Add a staff account. */
-        post: operations["post /admin/v1/staff"];
+        post: operations["staff_add_staff"];
         delete?: never;
         options?: never;
         head?: never;
@@ -686,7 +686,7 @@ export interface paths {
         options?: never;
         head?: never;
         /** Change a staff account; a change ends its sessions. */
-        patch: operations["patch /admin/v1/staff/{id}"];
+        patch: operations["staff_change_staff"];
         trace?: never;
     };
     "/admin/v1/stats": {
@@ -697,7 +697,7 @@ export interface paths {
             cookie?: never;
         };
         /** The numbers of the day. */
-        get: operations["get /admin/v1/stats"];
+        get: operations["staff_show_stats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -714,7 +714,7 @@ export interface paths {
             cookie?: never;
         };
         /** The numbers that charts show. */
-        get: operations["get /admin/v1/stats/history"];
+        get: operations["staff_show_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -736,7 +736,7 @@ export interface paths {
          * Try out servers (测试连接) before they are saved: logs in to Koala and reads its directory, and asks the
          *     cloud service for a binding.
          */
-        post: operations["post /admin/v1/visitors/servers/test"];
+        post: operations["staff_test_servers"];
         delete?: never;
         options?: never;
         head?: never;
@@ -751,7 +751,7 @@ export interface paths {
             cookie?: never;
         };
         /** Visitor records (访客记录), newest first. */
-        get: operations["get /admin/v1/visits"];
+        get: operations["staff_visits"];
         put?: never;
         post?: never;
         delete?: never;
@@ -768,7 +768,7 @@ export interface paths {
             cookie?: never;
         };
         /** Visitor records as a file for spreadsheets (导出CSV): a line a person. */
-        get: operations["get /admin/v1/visits.csv"];
+        get: operations["staff_visits_file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -790,7 +790,7 @@ export interface paths {
          * Erase a person by phone (按手机号码清除个人信息): name and phone wherever they stand, bindings, waiting and
          *     kept messages, codes, and the person in Koala.
          */
-        post: operations["post /admin/v1/visits/erase"];
+        post: operations["staff_erase"];
         delete?: never;
         options?: never;
         head?: never;
@@ -805,7 +805,7 @@ export interface paths {
             cookie?: never;
         };
         /** Who is in the building now (在场人员): signed in, not signed out, not past the end. */
-        get: operations["get /admin/v1/visits/on-site"];
+        get: operations["staff_on_site"];
         put?: never;
         post?: never;
         delete?: never;
@@ -822,7 +822,7 @@ export interface paths {
             cookie?: never;
         };
         /** The evacuation list (疏散名单) to print: a line for everybody in the building, with room for a tick. */
-        get: operations["get /admin/v1/visits/on-site.csv"];
+        get: operations["staff_on_site_file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -839,7 +839,7 @@ export interface paths {
             cookie?: never;
         };
         /** How callers are known here, and whom WeChat vouched for: the page cannot read its own cookie. */
-        get: operations["get /auth/session"];
+        get: operations["login_session"];
         put?: never;
         post?: never;
         delete?: never;
@@ -856,7 +856,7 @@ export interface paths {
             cookie?: never;
         };
         /** Where WeChat sends the browser back to: starts the session. */
-        get: operations["get /auth/wechat/callback"];
+        get: operations["login_callback"];
         put?: never;
         post?: never;
         delete?: never;
@@ -873,7 +873,7 @@ export interface paths {
             cookie?: never;
         };
         /** Send the browser to WeChat (微信网页授权). */
-        get: operations["get /auth/wechat/start"];
+        get: operations["login_start"];
         put?: never;
         post?: never;
         delete?: never;
@@ -892,7 +892,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** The slots of an hour (获取可预约的分钟). */
-        post: operations["post /avaliable-minutes/list"];
+        post: operations["slots_available_minutes"];
         delete?: never;
         options?: never;
         head?: never;
@@ -907,7 +907,7 @@ export interface paths {
             cookie?: never;
         };
         /** An employee's portrait (员工头像). */
-        get: operations["get /avatar/{name}"];
+        get: operations["visitors_avatar"];
         put?: never;
         post?: never;
         delete?: never;
@@ -926,7 +926,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Make a simulator misbehave (demo only). */
-        post: operations["post /demo/faults"];
+        post: operations["demo_faults"];
         delete?: never;
         options?: never;
         head?: never;
@@ -941,7 +941,7 @@ export interface paths {
             cookie?: never;
         };
         /** Messages the simulators received, newest first (demo only). */
-        get: operations["get /demo/messages"];
+        get: operations["demo_messages"];
         put?: never;
         post?: never;
         delete?: never;
@@ -958,24 +958,7 @@ export interface paths {
             cookie?: never;
         };
         /** The process is up. */
-        get: operations["get /healthz"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/homemaking/avatar.png": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The picture of whoever has none (默认头像). */
-        get: operations["get /homemaking/avatar.png"];
+        get: operations["operation_health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -992,7 +975,7 @@ export interface paths {
             cookie?: never;
         };
         /** A picture (图片). */
-        get: operations["get /homemaking/storage/{day}/{name}"];
+        get: operations["homemaking_storage_picture"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1009,7 +992,7 @@ export interface paths {
             cookie?: never;
         };
         /** The categories (获取分类列表). */
-        get: operations["get /homemaking/v1/category"];
+        get: operations["homemaking_category_categories"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1027,8 +1010,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Upload pictures (文件上传). What nothing shows a day later is removed, without a `token` an hour later. */
-        post: operations["post /homemaking/v1/file"];
+        /** Upload pictures (文件上传). What nothing shows a day later is removed. */
+        post: operations["homemaking_file_upload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1045,7 +1028,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Order a service (提交预约订单). */
-        post: operations["post /homemaking/v1/order"];
+        post: operations["homemaking_order_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1060,7 +1043,7 @@ export interface paths {
             cookie?: never;
         };
         /** How many of one's own orders have which status (查询我的订单状态统计). */
-        get: operations["get /homemaking/v1/order/count"];
+        get: operations["homemaking_order_count"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1077,7 +1060,7 @@ export interface paths {
             cookie?: never;
         };
         /** One's own orders (查询我的订单), newest first. */
-        get: operations["get /homemaking/v1/order/my"];
+        get: operations["homemaking_order_mine"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1094,10 +1077,10 @@ export interface paths {
             cookie?: never;
         };
         /** One order (查询指定 id 的订单). */
-        get: operations["get /homemaking/v1/order/{id}"];
+        get: operations["homemaking_order_show"];
         put?: never;
         /** Agree, reject, pay, confirm or cancel (更新指定 id 订单的状态). */
-        post: operations["post /homemaking/v1/order/{id}"];
+        post: operations["homemaking_order_act"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1112,7 +1095,7 @@ export interface paths {
             cookie?: never;
         };
         /** Ours: everything that happened to an order (订单历史), oldest first. */
-        get: operations["get /homemaking/v1/order/{id}/events"];
+        get: operations["homemaking_order_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1131,7 +1114,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Where the payment gateway reports what happened (支付结果通知): signed, and answered in the gateway's own form. */
-        post: operations["post /homemaking/v1/payment/notify"];
+        post: operations["homemaking_payment_notify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1148,7 +1131,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Rate an order (创建评价), which completes it. */
-        post: operations["post /homemaking/v1/rating"];
+        post: operations["homemaking_rating_rate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1166,7 +1149,7 @@ export interface paths {
          * An order's rating (根据订单 id 查询评价). One that is not shown exists for its author and the publisher
          *     only.
          */
-        get: operations["get /homemaking/v1/rating/order"];
+        get: operations["homemaking_rating_of_order"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1182,8 +1165,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A service's ratings that are shown (根据服务 id 查询评价列表), newest first; guests may read them. */
-        get: operations["get /homemaking/v1/rating/service"];
+        /** A service's ratings that are shown (根据服务 id 查询评价列表), newest first. */
+        get: operations["homemaking_rating_of_service"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1202,7 +1185,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Ours: answer a rating of one's own service (回复评价), once. */
-        post: operations["post /homemaking/v1/rating/{id}/reply"];
+        post: operations["homemaking_rating_reply"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1217,10 +1200,10 @@ export interface paths {
             cookie?: never;
         };
         /** One's own refunds (根据角色、状态查询我的退款订单), newest first. */
-        get: operations["get /homemaking/v1/refund"];
+        get: operations["homemaking_refund_mine"];
         put?: never;
         /** Ask for a refund (提交退款申请). */
-        post: operations["post /homemaking/v1/refund"];
+        post: operations["homemaking_refund_ask"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1235,7 +1218,7 @@ export interface paths {
             cookie?: never;
         };
         /** One's own refunds that are under way (根据角色查询我处理中的退款订单): 0, 1 and 2; newest first. */
-        get: operations["get /homemaking/v1/refund/process"];
+        get: operations["homemaking_refund_under_way"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1252,10 +1235,10 @@ export interface paths {
             cookie?: never;
         };
         /** One refund (查询指定 id 的退款订单). */
-        get: operations["get /homemaking/v1/refund/{id}"];
+        get: operations["homemaking_refund_show"];
         put?: never;
         /** Agree, reject, cancel or confirm (更新指定 id 的退款订单状态). */
-        post: operations["post /homemaking/v1/refund/{id}"];
+        post: operations["homemaking_refund_act"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1272,7 +1255,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Ours: appeal to staff against a refusal (申诉), once. */
-        post: operations["post /homemaking/v1/refund/{id}/appeal"];
+        post: operations["homemaking_refund_appeal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1287,7 +1270,7 @@ export interface paths {
             cookie?: never;
         };
         /** Ours: everything that happened to a refund (退款历史), oldest first. */
-        get: operations["get /homemaking/v1/refund/{id}/events"];
+        get: operations["homemaking_refund_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1306,7 +1289,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Create a service (创建服务); it waits for staff. */
-        post: operations["post /homemaking/v1/service"];
+        post: operations["homemaking_service_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1321,7 +1304,7 @@ export interface paths {
             cookie?: never;
         };
         /** How many of one's own services have which status (查询我的服务状态统计). */
-        get: operations["get /homemaking/v1/service/count"];
+        get: operations["homemaking_service_count"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1338,7 +1321,7 @@ export interface paths {
             cookie?: never;
         };
         /** The published services (查询所有已发布的服务) that are within their dates. */
-        get: operations["get /homemaking/v1/service/list"];
+        get: operations["homemaking_service_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1355,7 +1338,7 @@ export interface paths {
             cookie?: never;
         };
         /** One's own services (查询我的服务), newest first. */
-        get: operations["get /homemaking/v1/service/my"];
+        get: operations["homemaking_service_mine"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1371,12 +1354,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One service (查询指定id的服务); somebody else's only while it is published, which guests may read too. */
-        get: operations["get /homemaking/v1/service/{id}"];
+        /** One service (查询指定id的服务); somebody else's only while it is published. */
+        get: operations["homemaking_service_show"];
         /** Edit a service (编辑服务); staff then look at it anew. */
-        put: operations["put /homemaking/v1/service/{id}"];
+        put: operations["homemaking_service_edit"];
         /** Publish, pause or cancel a service (更新指定服务的状态). */
-        post: operations["post /homemaking/v1/service/{id}"];
+        post: operations["homemaking_service_act"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1393,7 +1376,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Get a token (获取令牌); it is valid for 7 days, and no longer than its pair. */
-        post: operations["post /homemaking/v1/token"];
+        post: operations["homemaking_token_log_in"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1410,7 +1393,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Verify a token (验证令牌). */
-        post: operations["post /homemaking/v1/token/verify"];
+        post: operations["homemaking_token_verify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1425,9 +1408,9 @@ export interface paths {
             cookie?: never;
         };
         /** Who one is (查询当前用户信息). */
-        get: operations["get /homemaking/v1/user"];
+        get: operations["homemaking_user_show"];
         /** Change one's data (更新当前用户信息). */
-        put: operations["put /homemaking/v1/user"];
+        put: operations["homemaking_user_change"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1443,7 +1426,7 @@ export interface paths {
             cookie?: never;
         };
         /** A ticket for the chat (获取当前用户的TIM登陆凭证). */
-        get: operations["get /homemaking/v1/user/sign"];
+        get: operations["homemaking_user_sign"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1460,7 +1443,7 @@ export interface paths {
             cookie?: never;
         };
         /** Metrics as Prometheus reads them. */
-        get: operations["get /metrics"];
+        get: operations["operation_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1477,7 +1460,7 @@ export interface paths {
             cookie?: never;
         };
         /** A code's picture (访客二维码图片), until the visit ends. */
-        get: operations["get /qrcode/{name}"];
+        get: operations["visitors_qr_code"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1494,7 +1477,7 @@ export interface paths {
             cookie?: never;
         };
         /** The database answers. */
-        get: operations["get /readyz"];
+        get: operations["operation_readiness"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1512,8 +1495,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign in (签到); the first time tells every connected screen. */
-        post: operations["post /v1./sign-in"];
+        /**
+         * Sign in (签到); the first time tells every connected screen.
+         * @deprecated
+         */
+        post: operations["slots_sign_in_alias_1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1528,9 +1514,9 @@ export interface paths {
             cookie?: never;
         };
         /** The member's own account (获取账号信息). */
-        get: operations["get /v1/accounts/me"];
+        get: operations["members_me"];
         /** Change the account (修改账号信息); what is not given stays. */
-        put: operations["put /v1/accounts/me"];
+        put: operations["members_change_me"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1547,7 +1533,7 @@ export interface paths {
         };
         get?: never;
         /** Change the password (修改密码); every other token of the account ends. */
-        put: operations["put /v1/accounts/me/password"];
+        put: operations["members_change_password"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1563,7 +1549,7 @@ export interface paths {
             cookie?: never;
         };
         /** How the member's points changed (获取积分变更历史), newest first. */
-        get: operations["get /v1/accounts/me/points"];
+        get: operations["members_points"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1580,7 +1566,7 @@ export interface paths {
             cookie?: never;
         };
         /** The shops the member was tested at (获取已测试的门店列表), the latest test first. */
-        get: operations["get /v1/accounts/me/shops"];
+        get: operations["members_shops"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1599,7 +1585,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** The caller's appointments (预约列表), the latest slot first. */
-        post: operations["post /v1/appointment/list"];
+        post: operations["slots_list_appointments"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1614,7 +1600,7 @@ export interface paths {
             cookie?: never;
         };
         /** Applications to an employee by others (员工查询授权记录), newest first. */
-        get: operations["get /v1/auth/records"];
+        get: operations["visitors_auth_records"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1632,7 +1618,7 @@ export interface paths {
         };
         get?: never;
         /** Authorise (员工授权), or refuse with a reason. Without a body it authorises. */
-        put: operations["put /v1/auth/{id}"];
+        put: operations["visitors_decide"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1650,7 +1636,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Days that can be booked (获取可预约的days). */
-        post: operations["post /v1/available-days/list"];
+        post: operations["slots_available_days"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1666,8 +1652,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** The hours of a day (获取可预约的小时). */
-        post: operations["post /v1/available-hours/list"];
+        /**
+         * The hours of a day (获取可预约的小时).
+         * @deprecated
+         */
+        post: operations["slots_available_hours_alias_1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1683,8 +1672,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** The slots of an hour (获取可预约的分钟). */
-        post: operations["post /v1/available-minutes/list"];
+        /**
+         * The slots of an hour (获取可预约的分钟).
+         * @deprecated
+         */
+        post: operations["slots_available_minutes_alias_2"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1701,7 +1693,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** The hours of a day (获取可预约的小时). */
-        post: operations["post /v1/avaliable-hours/list"];
+        post: operations["slots_available_hours"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1717,8 +1709,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** The slots of an hour (获取可预约的分钟). */
-        post: operations["post /v1/avaliable-minutes/list"];
+        /**
+         * The slots of an hour (获取可预约的分钟).
+         * @deprecated
+         */
+        post: operations["slots_available_minutes_alias_1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1735,7 +1730,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Cancel an appointment (取消预约); its slot is free at once. */
-        post: operations["post /v1/cancel-appointment"];
+        post: operations["slots_cancel_appointment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1750,9 +1745,9 @@ export interface paths {
             cookie?: never;
         };
         /** The servers (读取服务器设置参数). Only administrators see the password. */
-        get: operations["get /v1/config/servers"];
+        get: operations["visitors_servers"];
         /** Set the servers (服务器设置); in effect at once. */
-        put: operations["put /v1/config/servers"];
+        put: operations["visitors_set_servers"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1768,9 +1763,9 @@ export interface paths {
             cookie?: never;
         };
         /** The templates (读取微信短信模板设置参数). */
-        get: operations["get /v1/config/templates"];
+        get: operations["visitors_templates"];
         /** Set the templates (设置微信短信模板参数); in effect at once, for waiting messages, too. */
-        put: operations["put /v1/config/templates"];
+        put: operations["visitors_set_templates"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1788,7 +1783,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Send a login code (获取手机验证码). */
-        post: operations["post /v1/login/sms_code"];
+        post: operations["members_send_code"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1805,9 +1800,9 @@ export interface paths {
         get?: never;
         put?: never;
         /** Log in (手机验证码登陆、密码登录、微信openid登录), registering an unknown mobile. */
-        post: operations["post /v1/login/token"];
+        post: operations["members_log_in"];
         /** Log out (注销): ends the token that is presented. */
-        delete: operations["delete /v1/login/token"];
+        delete: operations["members_log_out"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1823,7 +1818,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Book a slot (进行预约). */
-        post: operations["post /v1/make-appointment"];
+        post: operations["slots_make_appointment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1840,7 +1835,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Sign in (签到); the first time tells every connected screen. */
-        post: operations["post /v1/sign-in"];
+        post: operations["slots_sign_in"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1857,7 +1852,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Apply, or invite (访客申请（员工或访客）). */
-        post: operations["post /v1/subject"];
+        post: operations["visitors_apply"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1872,10 +1867,10 @@ export interface paths {
             cookie?: never;
         };
         /** Whether an employee's WeChat is bound (员工查询微信是否已绑定); `{}` if not. */
-        get: operations["get /v1/subject/binding"];
+        get: operations["visitors_employee_binding"];
         put?: never;
         /** Bind an employee's WeChat (员工微信绑定). */
-        post: operations["post /v1/subject/binding"];
+        post: operations["visitors_bind_employee"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1893,7 +1888,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Unbind (微信解除绑定（员工或访客）). */
-        delete: operations["delete /v1/subject/binding/{weixinUserId}"];
+        delete: operations["visitors_unbind"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1907,7 +1902,7 @@ export interface paths {
             cookie?: never;
         };
         /** What a visit may be for (选择来访目的); withdrawn by V1.0.3, whose fixed list it gives. */
-        get: operations["get /v1/subject/purpose"];
+        get: operations["visitors_purposes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1926,7 +1921,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Check a code at a gate (访客二维码验证): one row is read, and nobody outside is asked. */
-        post: operations["post /v1/visit/qrcode"];
+        post: operations["visitors_check_code"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1941,7 +1936,7 @@ export interface paths {
             cookie?: never;
         };
         /** Applications and invitations (查询访客申请记录), newest first. */
-        get: operations["get /v1/visit/records"];
+        get: operations["visitors_visit_records"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1961,7 +1956,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Delete a record (删除访客申请记录); its codes open nothing from then on. */
-        delete: operations["delete /v1/visit/records/{id}"];
+        delete: operations["visitors_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1977,7 +1972,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Sign in (访客签到确认，生成访客二维码); a repeat gives the same codes and tells nobody. */
-        post: operations["post /v1/visit/signin"];
+        post: operations["visitors_sign_in"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1994,7 +1989,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Sign out (签退) by phone or code; ours. */
-        post: operations["post /v1/visit/signout"];
+        post: operations["visitors_sign_out"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2009,10 +2004,10 @@ export interface paths {
             cookie?: never;
         };
         /** Whether a visitor's WeChat is bound (访客查询微信是否已绑定); `{}` if not. */
-        get: operations["get /v1/visitor/binding"];
+        get: operations["visitors_visitor_binding"];
         put?: never;
         /** Bind a visitor's WeChat (访客微信绑定). */
-        post: operations["post /v1/visitor/binding"];
+        post: operations["visitors_bind_visitor"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2027,7 +2022,7 @@ export interface paths {
             cookie?: never;
         };
         /** Whether a WeChat is bound at all (查询微信是否已绑定). */
-        get: operations["get /v1/wechat/is_binding"];
+        get: operations["visitors_any_binding"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2044,7 +2039,7 @@ export interface paths {
             cookie?: never;
         };
         /** Sign-ins as they happen (签到通知), as WebSocket text frames. */
-        get: operations["get /ws/signin-notify"];
+        get: operations["slots_sign_in_notify"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2320,9 +2315,11 @@ export interface components {
             taken: number;
         };
         CancelRequest: {
-            /** @description Appointment id (预约编号); `appointment_id` works too. */
-            appintment_id: components["schemas"]["IntIn_1_9223372036854775807"];
-            appointment_id?: components["schemas"]["IntIn_1_9223372036854775807"] | null;
+            /**
+             * @description Appointment id (预约编号). The document's own spelling, `appintment_id`, works too; when both are
+             *     given they must be equal.
+             */
+            appointment_id: components["schemas"]["IntIn_1_9223372036854775807"];
             /** @description Who holds it (微信 openid). */
             open_id: components["schemas"]["Line_128"];
         };
@@ -2622,16 +2619,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Acted: {
-            /** @description What became of the operation. */
-            data: {
-                /**
-                 * @description Ours, only where the payer's phone has to agree: what `wx.requestPayment` takes (微信支付参数). The order is paid when
-                 *     WeChat Pay says so.
-                 */
-                payment?: Record<string, never> | null;
-                /** @description Whether it was done (更新成功标识). */
-                result: boolean;
-            };
+            data: components["schemas"]["Acted"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -2642,20 +2630,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Asked: {
-            /** @description A refund that was asked for. */
-            data: {
-                /**
-                 * Format: int64
-                 * @description Refund id (退款订单 id).
-                 */
-                id: number;
-                /** @description Addresses of pictures (截图). */
-                illustration: string[];
-                /** @description The refund's number (退款订单号). */
-                order_no: string;
-                /** @description Why (申请理由). */
-                reason: string;
-            };
+            data: components["schemas"]["Asked"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -2666,13 +2641,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Created: {
-            data: {
-                /**
-                 * Format: int64
-                 * @description Id of the new service (服务 id).
-                 */
-                service_id: number;
-            };
+            data: components["schemas"]["Created"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -2683,28 +2652,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_OrderCounts: {
-            data: {
-                /**
-                 * Format: int64
-                 * @description Waiting for the publisher (待同意订单数量).
-                 */
-                unapproved: number;
-                /**
-                 * Format: int64
-                 * @description Waiting for the consumer's word that it was done (待确认订单数量).
-                 */
-                unconfirmed: number;
-                /**
-                 * Format: int64
-                 * @description Waiting for the payment (待支付订单数量).
-                 */
-                unpaid: number;
-                /**
-                 * Format: int64
-                 * @description Waiting for a rating (待评价订单数量).
-                 */
-                unrated: number;
-            };
+            data: components["schemas"]["OrderCounts"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -2715,37 +2663,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_OrderView: {
-            /** @description An order (预约订单). */
-            data: {
-                /** @description What `wx.chooseAddress()` gave (下单时提交的地址信息), null without one. */
-                address_snap?: Record<string, never> | null;
-                /** @description Who ordered it (服务消费者个人信息). */
-                consumer: components["schemas"]["Person"];
-                /** @description When it was created (订单创建时间). */
-                create_time: string;
-                /**
-                 * Format: int64
-                 * @description Order id (订单 id).
-                 */
-                id: number;
-                /**
-                 * Format: int64
-                 * @description Order number (订单号): the day and a serial number.
-                 */
-                order_no: number;
-                /** @description Amount in yuan, two decimals (订单金额，保留两位小数). */
-                price: components["schemas"]["Fen"];
-                /** @description Who publishes the service (服务发布者个人信息). */
-                publisher: components["schemas"]["Person"];
-                /** @description The service as it stood when ordered (下单时的服务快照信息). */
-                service_snap: components["schemas"]["ServiceView"];
-                /**
-                 * Format: int64
-                 * @description Status (订单状态): 0 unapproved (待同意), 1 unpaid (待支付), 2 unconfirmed (待确认), 3 unrated (待评价), 4 completed
-                 *     (已完成), 5 cancelled (已取消), 6 rejected (已拒绝).
-                 */
-                status: number;
-            };
+            data: components["schemas"]["OrderView"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -2756,13 +2674,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Ordered: {
-            data: {
-                /**
-                 * Format: int64
-                 * @description Id of the new order (预约订单 id).
-                 */
-                order_id: number;
-            };
+            data: components["schemas"]["Ordered"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -2781,44 +2693,7 @@ export interface components {
                  */
                 current_page: number;
                 /** @description What is on this page (分页内容). */
-                data: {
-                    /** @description Its category (所属分类信息). */
-                    category: components["schemas"]["CategoryView"];
-                    /** @description Its cover image (服务封面图信息). */
-                    cover_image: components["schemas"]["Image"];
-                    /** @description When it was created (服务创建时间). */
-                    create_time: string;
-                    /** @description Description (服务详情描述). */
-                    description: string;
-                    /**
-                     * Format: int64
-                     * @description Whether the consumer says where (是否要求预约人指定服务地点): 1 yes (是), 0 no (否).
-                     */
-                    designated_place: number;
-                    /**
-                     * Format: int64
-                     * @description Service id (服务 id).
-                     */
-                    id: number;
-                    /** @description Price in yuan, two decimals (服务价格). */
-                    price: string;
-                    /** @description Who publishes it (服务发布者个人信息). */
-                    publisher: components["schemas"]["Person"];
-                    /**
-                     * Format: int64
-                     * @description Confirmed orders (历史销量).
-                     */
-                    sales_volume: number;
-                    /** @description Mean of the ratings (服务的历史平均评分), such as `4.5`, `5`, or `0` for none. */
-                    score: string;
-                    /** @description Title (服务标题). */
-                    title: string;
-                    /**
-                     * Format: int64
-                     * @description Type (服务所属类型): 1 offered (在提供), 2 wanted (正在找).
-                     */
-                    type: number;
-                }[];
+                data: components["schemas"]["ListedService"][];
                 /**
                  * Format: int64
                  * @description The number of the last page, at least 1 (最大页码).
@@ -2853,36 +2728,7 @@ export interface components {
                  */
                 current_page: number;
                 /** @description What is on this page (分页内容). */
-                data: {
-                    /** @description What `wx.chooseAddress()` gave (下单时提交的地址信息), null without one. */
-                    address_snap?: Record<string, never> | null;
-                    /** @description Who ordered it (服务消费者个人信息). */
-                    consumer: components["schemas"]["Person"];
-                    /** @description When it was created (订单创建时间). */
-                    create_time: string;
-                    /**
-                     * Format: int64
-                     * @description Order id (订单 id).
-                     */
-                    id: number;
-                    /**
-                     * Format: int64
-                     * @description Order number (订单号): the day and a serial number.
-                     */
-                    order_no: number;
-                    /** @description Amount in yuan, two decimals (订单金额，保留两位小数). */
-                    price: components["schemas"]["Fen"];
-                    /** @description Who publishes the service (服务发布者个人信息). */
-                    publisher: components["schemas"]["Person"];
-                    /** @description The service as it stood when ordered (下单时的服务快照信息). */
-                    service_snap: components["schemas"]["ServiceView"];
-                    /**
-                     * Format: int64
-                     * @description Status (订单状态): 0 unapproved (待同意), 1 unpaid (待支付), 2 unconfirmed (待确认), 3 unrated (待评价), 4 completed
-                     *     (已完成), 5 cancelled (已取消), 6 rejected (已拒绝).
-                     */
-                    status: number;
-                }[];
+                data: components["schemas"]["OrderView"][];
                 /**
                  * Format: int64
                  * @description The number of the last page, at least 1 (最大页码).
@@ -2917,29 +2763,7 @@ export interface components {
                  */
                 current_page: number;
                 /** @description What is on this page (分页内容). */
-                data: {
-                    /** @description Who gave it (评价人信息). */
-                    author: components["schemas"]["Person"];
-                    /** @description What the consumer says (评价内容). */
-                    content: string;
-                    /** @description When (评价创建时间). */
-                    create_time: string;
-                    /**
-                     * Format: int64
-                     * @description Rating id (评价 id).
-                     */
-                    id: number;
-                    /** @description Addresses of pictures (截图). */
-                    illustration: string[];
-                    reply?: components["schemas"]["ReplyView"] | null;
-                    /** @description 1 to 5 (服务评分). */
-                    score: string;
-                    /**
-                     * Format: int64
-                     * @description Status (评价状态): 0 hidden (已隐藏), 1 pending (待审核), 2 shown (已展示).
-                     */
-                    status: number;
-                }[];
+                data: components["schemas"]["RatingView"][];
                 /**
                  * Format: int64
                  * @description The number of the last page, at least 1 (最大页码).
@@ -2974,30 +2798,7 @@ export interface components {
                  */
                 current_page: number;
                 /** @description What is on this page (分页内容). */
-                data: {
-                    appeal?: components["schemas"]["AppealView"] | null;
-                    /** @description When it was asked for (退款订单创建时间). */
-                    create_time: string;
-                    /**
-                     * Format: int64
-                     * @description Refund id (退款订单 id).
-                     */
-                    id: number;
-                    /** @description Addresses of pictures (截图). */
-                    illustration: string[];
-                    /** @description The refund's number (退款订单号). */
-                    order_no: string;
-                    /** @description Why (申请理由). */
-                    reason: string;
-                    /** @description The order (退款订单关联的预约订单信息). */
-                    service_order: components["schemas"]["OrderView"];
-                    /**
-                     * Format: int64
-                     * @description Status (退款订单状态): 0 unapproved (待同意), 1 agreed (已同意), 2 paid back (已退款), 3 completed (已完成), 4 rejected
-                     *     (已拒绝), 5 cancelled (已取消).
-                     */
-                    status: number;
-                }[];
+                data: components["schemas"]["RefundView"][];
                 /**
                  * Format: int64
                  * @description The number of the last page, at least 1 (最大页码).
@@ -3032,56 +2833,7 @@ export interface components {
                  */
                 current_page: number;
                 /** @description What is on this page (分页内容). */
-                data: {
-                    /** @description First day (服务有效期开始时间), `YYYY-MM-DD`. */
-                    begin_date: string;
-                    /** @description Its category (所属分类信息). */
-                    category: components["schemas"]["CategoryView"];
-                    /** @description Its cover image (服务封面图信息). */
-                    cover_image: components["schemas"]["Image"];
-                    /** @description When it was created (服务创建时间). */
-                    create_time: string;
-                    /** @description Description (服务详情描述). */
-                    description: string;
-                    /**
-                     * Format: int64
-                     * @description Whether the consumer says where (是否要求预约人指定服务地点): 1 yes (是), 0 no (否).
-                     */
-                    designated_place: number;
-                    /** @description Last day, which counts (服务有效期结束时间), `YYYY-MM-DD`. */
-                    end_date: string;
-                    /**
-                     * Format: int64
-                     * @description Service id (服务 id).
-                     */
-                    id: number;
-                    /** @description Price in yuan, two decimals (服务价格). */
-                    price: string;
-                    /** @description Who publishes it (服务发布者个人信息). */
-                    publisher: components["schemas"]["Person"];
-                    /** @description Ours, to its publisher and staff: why it was refused or taken down (审核意见). */
-                    refuse_reason?: string | null;
-                    /**
-                     * Format: int64
-                     * @description Confirmed orders (历史销量).
-                     */
-                    sales_volume: number;
-                    /** @description Mean of the ratings (服务的历史平均评分), such as `4.5`, `5`, or `0` for none. */
-                    score: string;
-                    /**
-                     * Format: int64
-                     * @description Status (服务状态): 0 pending (待审核), 1 unpublished (待发布), 2 published (已发布), 3 taken down (已下架),
-                     *     4 cancelled (已取消), 5 refused (审核不通过).
-                     */
-                    status: number;
-                    /** @description Title (服务标题). */
-                    title: string;
-                    /**
-                     * Format: int64
-                     * @description Type (服务所属类型): 1 offered (在提供), 2 wanted (正在找).
-                     */
-                    type: number;
-                }[];
+                data: components["schemas"]["ServiceView"][];
                 /**
                  * Format: int64
                  * @description The number of the last page, at least 1 (最大页码).
@@ -3108,27 +2860,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Person: {
-            /** @description Somebody, as others see them (发布者、消费者、评价人). */
-            data: {
-                /** @description Address of the picture (用户头像图片地址); a plain one of ours while they have none. */
-                avatar: string;
-                /**
-                 * Format: int64
-                 * @description Gender (性别): 0 unknown (未知), 1 male (男), 2 female (女).
-                 */
-                gender: number;
-                /**
-                 * Format: int64
-                 * @description User id (用户 id).
-                 */
-                id: number;
-                /** @description WeChat nickname (用户微信昵称). */
-                nickname: string;
-                /** @description Real name (用户真实姓名), null while there is none. */
-                real_name?: string | null;
-                /** @description Telephone number (用户手机号码), null while there is none. */
-                tel?: string | null;
-            };
+            data: components["schemas"]["Person"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3139,22 +2871,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Rated: {
-            /** @description A rating that was given. */
-            data: {
-                /** @description What the consumer says (评价内容). */
-                content: string;
-                /** @description When (评价创建时间). */
-                create_time: string;
-                /**
-                 * Format: int64
-                 * @description Rating id (评价 id).
-                 */
-                id: number;
-                /** @description Addresses of pictures (截图). */
-                illustration: string[];
-                /** @description 1 to 5 (服务评分). */
-                score: string;
-            };
+            data: components["schemas"]["Rated"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3165,30 +2882,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_RatingView: {
-            /** @description A rating (评价). */
-            data: {
-                /** @description Who gave it (评价人信息). */
-                author: components["schemas"]["Person"];
-                /** @description What the consumer says (评价内容). */
-                content: string;
-                /** @description When (评价创建时间). */
-                create_time: string;
-                /**
-                 * Format: int64
-                 * @description Rating id (评价 id).
-                 */
-                id: number;
-                /** @description Addresses of pictures (截图). */
-                illustration: string[];
-                reply?: components["schemas"]["ReplyView"] | null;
-                /** @description 1 to 5 (服务评分). */
-                score: string;
-                /**
-                 * Format: int64
-                 * @description Status (评价状态): 0 hidden (已隐藏), 1 pending (待审核), 2 shown (已展示).
-                 */
-                status: number;
-            };
+            data: components["schemas"]["RatingView"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3199,15 +2893,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_RefundDetail: {
-            /** @description One refund, with what the example adds to the table. */
-            data: components["schemas"]["RefundView"] & {
-                /** @description Who ordered it (服务消费者个人信息). */
-                consumer: components["schemas"]["Person"];
-                /** @description The same as `illustration` (截图). */
-                images: string[];
-                /** @description Who publishes the service (服务发布者个人信息). */
-                publisher: components["schemas"]["Person"];
-            };
+            data: components["schemas"]["RefundDetail"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3218,28 +2904,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_ServiceCounts: {
-            data: {
-                /**
-                 * Format: int64
-                 * @description Taken down (已下架服务数量).
-                 */
-                off_shelves: number;
-                /**
-                 * Format: int64
-                 * @description Waiting for staff (待审核服务数量).
-                 */
-                pending: number;
-                /**
-                 * Format: int64
-                 * @description Published (已发布服务数量).
-                 */
-                published: number;
-                /**
-                 * Format: int64
-                 * @description Approved and not published (未发布服务数量).
-                 */
-                unpublished: number;
-            };
+            data: components["schemas"]["ServiceCounts"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3250,57 +2915,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_ServiceView: {
-            /** @description A service (服务), and its snapshot in an order (下单时的服务快照信息). */
-            data: {
-                /** @description First day (服务有效期开始时间), `YYYY-MM-DD`. */
-                begin_date: string;
-                /** @description Its category (所属分类信息). */
-                category: components["schemas"]["CategoryView"];
-                /** @description Its cover image (服务封面图信息). */
-                cover_image: components["schemas"]["Image"];
-                /** @description When it was created (服务创建时间). */
-                create_time: string;
-                /** @description Description (服务详情描述). */
-                description: string;
-                /**
-                 * Format: int64
-                 * @description Whether the consumer says where (是否要求预约人指定服务地点): 1 yes (是), 0 no (否).
-                 */
-                designated_place: number;
-                /** @description Last day, which counts (服务有效期结束时间), `YYYY-MM-DD`. */
-                end_date: string;
-                /**
-                 * Format: int64
-                 * @description Service id (服务 id).
-                 */
-                id: number;
-                /** @description Price in yuan, two decimals (服务价格). */
-                price: string;
-                /** @description Who publishes it (服务发布者个人信息). */
-                publisher: components["schemas"]["Person"];
-                /** @description Ours, to its publisher and staff: why it was refused or taken down (审核意见). */
-                refuse_reason?: string | null;
-                /**
-                 * Format: int64
-                 * @description Confirmed orders (历史销量).
-                 */
-                sales_volume: number;
-                /** @description Mean of the ratings (服务的历史平均评分), such as `4.5`, `5`, or `0` for none. */
-                score: string;
-                /**
-                 * Format: int64
-                 * @description Status (服务状态): 0 pending (待审核), 1 unpublished (待发布), 2 published (已发布), 3 taken down (已下架),
-                 *     4 cancelled (已取消), 5 refused (审核不通过).
-                 */
-                status: number;
-                /** @description Title (服务标题). */
-                title: string;
-                /**
-                 * Format: int64
-                 * @description Type (服务所属类型): 1 offered (在提供), 2 wanted (正在找).
-                 */
-                type: number;
-            };
+            data: components["schemas"]["ServiceView"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3311,16 +2926,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Sign: {
-            /** @description What the chat client logs in with. */
-            data: {
-                /** @description UserSig (TIM 登陆凭证), good for 26 hours. */
-                sign: string;
-                /**
-                 * Format: int64
-                 * @description User id (用户 id); its text is the chat's user id (userID).
-                 */
-                user_id: number;
-            };
+            data: components["schemas"]["Sign"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3331,11 +2937,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Success: {
-            /** @description What was done (更新成功标识). */
-            data: {
-                /** @description Always true: what fails has an error (更新成功标识). */
-                result: boolean;
-            };
+            data: components["schemas"]["Success"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3346,10 +2948,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_UserToken: {
-            data: {
-                /** @description For the header `token` (令牌内容). */
-                token: string;
-            };
+            data: components["schemas"]["UserToken"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3360,15 +2959,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Vec_CategoryView: {
-            data: {
-                /**
-                 * Format: int64
-                 * @description Category id (分类 id).
-                 */
-                id: number;
-                /** @description Its name (分类名称). */
-                name: string;
-            }[];
+            data: components["schemas"]["CategoryView"][];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3379,37 +2970,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Vec_EventView: {
-            data: {
-                /**
-                 * @description What was done (操作): `order`, `agree`, `reject`, `pay`, `confirm`, `rate`, `cancel`, `time_out`, `pay_back`, and
-                 *     of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `settle`, `confirm`, `appeal`, `uphold`, `dismiss`.
-                 */
-                action: string;
-                /** @description Who did it (操作人): `publisher`, `consumer`, `staff` or `system`. */
-                by: string;
-                /** @description When (时间). */
-                create_time: string;
-                /**
-                 * Format: int64
-                 * @description Status before (原状态), null for what was made by this.
-                 */
-                from_status?: number | null;
-                /**
-                 * Format: int64
-                 * @description Grows with time (编号).
-                 */
-                id: number;
-                /**
-                 * Format: int64
-                 * @description The refund it happened to (退款订单 id), null for the order itself.
-                 */
-                refund_id?: number | null;
-                /**
-                 * Format: int64
-                 * @description Status after (新状态).
-                 */
-                to_status: number;
-            }[];
+            data: components["schemas"]["EventView"][];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3420,17 +2981,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Vec_Uploaded: {
-            data: {
-                /**
-                 * Format: int64
-                 * @description Image id (图片 id).
-                 */
-                id: number;
-                /** @description The name of its field in the form (上传时指定的唯一参数名). */
-                key: string;
-                /** @description Its address (图片 url 地址). */
-                path: string;
-            }[];
+            data: components["schemas"]["Uploaded"][];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3441,10 +2992,7 @@ export interface components {
         };
         /** @description Homemaking (003): the body of a success. */
         HomemakingReply_Verified: {
-            data: {
-                /** @description Whether it is good now (验证结果). */
-                valid: boolean;
-            };
+            data: components["schemas"]["Verified"];
             /**
              * Format: int64
              * @description 0 on success (错误码).
@@ -3482,7 +3030,7 @@ export interface components {
             path: string;
         };
         /** Format: int64 */
-        IntIn_0_1: number;
+        IntIn_0_1: number | boolean;
         /** Format: int64 */
         IntIn_0_2: number;
         /** Format: int64 */
@@ -3524,10 +3072,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_AppointmentItem: {
             /** @description What is on this page. */
-            items: (components["schemas"]["StaffListed"] & {
-                /** @description When it was booked, `YYYY-MM-DD HH:MM:SS`. */
-                created_at: string;
-            })[];
+            items: components["schemas"]["AppointmentItem"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3547,25 +3092,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_AuditItem: {
             /** @description What is on this page. */
-            items: {
-                /** @description What was done, such as `appointment.cancel`. */
-                action: string;
-                /** @description How it is; null for what was deleted. */
-                after?: Record<string, never> | null;
-                /** @description When, `YYYY-MM-DD HH:MM:SS`. */
-                at: string;
-                /** @description How it was; null for what was added. */
-                before?: Record<string, never> | null;
-                /**
-                 * Format: int64
-                 * @description Id of the entry.
-                 */
-                id: number;
-                /** @description To what, such as `appointment 12`. */
-                target: string;
-                /** @description `staff admin`, `api key 3 (reports)`, or `cli` for the command line. */
-                who: string;
-            }[];
+            items: components["schemas"]["AuditItem"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3585,21 +3112,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_Blocked: {
             /** @description What is on this page. */
-            items: {
-                /** @description Who of the staff added it. */
-                added_by: string;
-                /** @description `YYYY-MM-DD HH:MM:SS` */
-                created_at: string;
-                /**
-                 * Format: int64
-                 * @description The entry's id.
-                 */
-                id: number;
-                /** @description The phone that may not come (手机号码). */
-                phone: string;
-                /** @description For staff only. */
-                reason: string;
-            }[];
+            items: components["schemas"]["Blocked"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3619,17 +3132,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_Brand: {
             /** @description What is on this page. */
-            items: {
-                /** @description Founder (创建者名称). */
-                founder_name: string;
-                /**
-                 * Format: int64
-                 * @description Brand id (品牌ID).
-                 */
-                id: number;
-                /** @description Brand name (品牌名称). */
-                name: string;
-            }[];
+            items: components["schemas"]["Brand"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3649,19 +3152,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_DeviceItem: {
             /** @description What is on this page. */
-            items: {
-                /** @description When it was added, `YYYY-MM-DD HH:MM:SS`. */
-                created_at: string;
-                /**
-                 * Format: int64
-                 * @description Id of the device (设备).
-                 */
-                id: number;
-                /** @description What it is for (类型). */
-                kind: components["schemas"]["DeviceKind"];
-                /** @description What it is called, such as the door it stands at (名称). */
-                name: string;
-            }[];
+            items: components["schemas"]["DeviceItem"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3681,29 +3172,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_EnrolmentItem: {
             /** @description What is on this page. */
-            items: {
-                /** @description When it was issued, `YYYY-MM-DD HH:MM:SS`. */
-                created_at: string;
-                /** @description From when it is not good any more, `YYYY-MM-DD HH:MM:SS`; null: never. */
-                expires_at?: string | null;
-                /** @description The course's verification code (课程验证码); "" to staff who are not administrators. */
-                i_code: string;
-                /**
-                 * Format: int64
-                 * @description Id of the pair.
-                 */
-                id: number;
-                /**
-                 * Format: int64
-                 * @description The number of the course's order (课程订单号).
-                 */
-                order_no: number;
-                /**
-                 * Format: int64
-                 * @description Id of its user (用户 id).
-                 */
-                user_id: number;
-            }[];
+            items: components["schemas"]["EnrolmentItem"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3723,37 +3192,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_EventView: {
             /** @description What is on this page. */
-            items: {
-                /**
-                 * @description What was done (操作): `order`, `agree`, `reject`, `pay`, `confirm`, `rate`, `cancel`, `time_out`, `pay_back`, and
-                 *     of refunds `ask`, `agree`, `reject`, `cancel`, `pay_back`, `settle`, `confirm`, `appeal`, `uphold`, `dismiss`.
-                 */
-                action: string;
-                /** @description Who did it (操作人): `publisher`, `consumer`, `staff` or `system`. */
-                by: string;
-                /** @description When (时间). */
-                create_time: string;
-                /**
-                 * Format: int64
-                 * @description Status before (原状态), null for what was made by this.
-                 */
-                from_status?: number | null;
-                /**
-                 * Format: int64
-                 * @description Grows with time (编号).
-                 */
-                id: number;
-                /**
-                 * Format: int64
-                 * @description The refund it happened to (退款订单 id), null for the order itself.
-                 */
-                refund_id?: number | null;
-                /**
-                 * Format: int64
-                 * @description Status after (新状态).
-                 */
-                to_status: number;
-            }[];
+            items: components["schemas"]["EventView"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3773,19 +3212,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_KeyItem: {
             /** @description What is on this page. */
-            items: {
-                /** @description When it was added, `YYYY-MM-DD HH:MM:SS`. */
-                created_at: string;
-                /**
-                 * Format: int64
-                 * @description Id of the key; not the key itself.
-                 */
-                id: number;
-                /** @description What it is for, in the words of whoever added it. */
-                name: string;
-                /** @description What it may do. */
-                role: components["schemas"]["Role"];
-            }[];
+            items: components["schemas"]["KeyItem"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3805,10 +3232,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_MemberItem: {
             /** @description What is on this page. */
-            items: (components["schemas"]["Profile"] & {
-                /** @description When the account was made (注册时间), `YYYY-MM-DD HH:MM:SS` */
-                created_at: string;
-            })[];
+            items: components["schemas"]["MemberItem"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3828,30 +3252,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_Message: {
             /** @description What is on this page. */
-            items: {
-                /** @description When it will be tried next, or was finished. */
-                at: string;
-                /**
-                 * Format: int64
-                 * @description How often it was tried.
-                 */
-                attempts: number;
-                /** @description When it was caused, `YYYY-MM-DD HH:MM:SS`. */
-                created_at: string;
-                /**
-                 * Format: int64
-                 * @description Id of the message.
-                 */
-                id: number;
-                /** @description What it tells, such as `members.login_code`. */
-                kind: string;
-                /** @description Why the last attempt failed; "" if none did. */
-                last_error: string;
-                /** @description `waiting`, `sent` or `given_up`. */
-                state: string;
-                /** @description A phone number or a WeChat id. */
-                to: string;
-            }[];
+            items: components["schemas"]["Message"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3871,38 +3272,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_OnSite: {
             /** @description What is on this page. */
-            items: {
-                /** @description 访客单位 */
-                come_from: string;
-                /** @description 被访人部门 */
-                department: string;
-                /** @description 来访结束时间 */
-                end_time: components["schemas"]["When"];
-                /**
-                 * Format: int64
-                 * @description The record's id.
-                 */
-                id: number;
-                /** @description 被访人 */
-                interviewee: string;
-                /** @description 被访人手机号码 */
-                interviewee_phone: string;
-                /** @description 姓名 */
-                name: string;
-                /** @description 手机号码 */
-                phone: string;
-                /**
-                 * Format: int64
-                 * @description 来访目的: 0-其它；1-面试；2-商务；3-亲友；4-快递送货.
-                 */
-                purpose: number;
-                /** @description `visitor` (访客) or `retinue` (随行人员). */
-                role: string;
-                /** @description 签到时间 */
-                signin_time: components["schemas"]["When"];
-                /** @description 来访开始时间 */
-                start_time: components["schemas"]["When"];
-            }[];
+            items: components["schemas"]["OnSite"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3922,36 +3292,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_OrderView: {
             /** @description What is on this page. */
-            items: {
-                /** @description What `wx.chooseAddress()` gave (下单时提交的地址信息), null without one. */
-                address_snap?: Record<string, never> | null;
-                /** @description Who ordered it (服务消费者个人信息). */
-                consumer: components["schemas"]["Person"];
-                /** @description When it was created (订单创建时间). */
-                create_time: string;
-                /**
-                 * Format: int64
-                 * @description Order id (订单 id).
-                 */
-                id: number;
-                /**
-                 * Format: int64
-                 * @description Order number (订单号): the day and a serial number.
-                 */
-                order_no: number;
-                /** @description Amount in yuan, two decimals (订单金额，保留两位小数). */
-                price: components["schemas"]["Fen"];
-                /** @description Who publishes the service (服务发布者个人信息). */
-                publisher: components["schemas"]["Person"];
-                /** @description The service as it stood when ordered (下单时的服务快照信息). */
-                service_snap: components["schemas"]["ServiceView"];
-                /**
-                 * Format: int64
-                 * @description Status (订单状态): 0 unapproved (待同意), 1 unpaid (待支付), 2 unconfirmed (待确认), 3 unrated (待评价), 4 completed
-                 *     (已完成), 5 cancelled (已取消), 6 rejected (已拒绝).
-                 */
-                status: number;
-            }[];
+            items: components["schemas"]["OrderView"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -3971,39 +3312,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_PaymentItem: {
             /** @description What is on this page. */
-            items: {
-                /** @description How much (金额). */
-                amount: components["schemas"]["Fen"];
-                /** @description Since when, `YYYY-MM-DD HH:MM:SS`. */
-                created_at: string;
-                /** @description The gateway's own id (支付渠道单号); "" before it has moved, and for what staff have settled outside of it. */
-                gateway_id: string;
-                /**
-                 * Format: int64
-                 * @description Id of the payment.
-                 */
-                id: number;
-                /** @description `charge` (收款) or `refund` (退款). */
-                kind: string;
-                /** @description Why it has not come to its end; "" for no reason. */
-                last_error: string;
-                /**
-                 * Format: int64
-                 * @description Whose money (预约订单 id).
-                 */
-                order_id: number;
-                /** @description What the gateway knows it by (商户单号). */
-                out_no: string;
-                /**
-                 * Format: int64
-                 * @description The refund that asked for it (退款订单 id); null for a charge, and for money that goes back by itself.
-                 */
-                refund_id?: number | null;
-                /** @description When the money had moved, `YYYY-MM-DD HH:MM:SS`; null: not yet. */
-                settled_at?: string | null;
-                /** @description `started` (结果未定), `settled` (已到账) or `closed` (已关闭). */
-                state: string;
-            }[];
+            items: components["schemas"]["PaymentItem"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -4023,66 +3332,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_Record: {
             /** @description What is on this page. */
-            items: {
-                /** @description 访客单位 */
-                come_from: string;
-                /** @description The interviewee's, as far as it is known (被访人部门). */
-                department: string;
-                /** @description 来访结束时间 */
-                end_time: components["schemas"]["When"];
-                /** @description As it was sent (访客分组). */
-                group_ids: unknown;
-                /**
-                 * Format: int64
-                 * @description 本条访客记录的id
-                 */
-                id: number;
-                /** @description 被访人 */
-                interviewee: string;
-                /** @description 被访人手机号码 */
-                interviewee_phone: string;
-                /**
-                 * Format: int64
-                 * @description 0:未授权 1:已授权
-                 */
-                is_auth: number;
-                /** @description 访客姓名 */
-                name: string;
-                /** @description 访客手机号码 */
-                phone: string;
-                /** @description Always "": photos are not kept. */
-                photo: string;
-                /** @description 申请人的手机号码 */
-                proposer: string;
-                /**
-                 * Format: int64
-                 * @description 来访目的: 0-其它；1-面试；2-商务；3-亲友；4-快递送货
-                 */
-                purpose: number;
-                /** @description 访客二维码内容; "" before sign-in. */
-                qrcode?: string | null;
-                /** @description 访客二维码图片url; "" before sign-in. */
-                qrcode_img_url?: string | null;
-                /** @description Why it was refused (拒绝原因); "" if it was not. */
-                refuse_reason: string;
-                /** @description 备注 */
-                remark: string;
-                /** @description 随行人员数组 */
-                retinues: components["schemas"]["Retinue"][];
-                signin_time?: components["schemas"]["When"] | null;
-                /** @description 来访开始时间 */
-                start_time: components["schemas"]["When"];
-                /**
-                 * Format: int64
-                 * @description Koala's id of the visitor, our own before sign-in (访客id).
-                 */
-                subject_id: number;
-                /**
-                 * Format: int64
-                 * @description 1: visitor (访客).
-                 */
-                subject_type: number;
-            }[];
+            items: components["schemas"]["Record"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -4102,14 +3352,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_RefundDetail: {
             /** @description What is on this page. */
-            items: (components["schemas"]["RefundView"] & {
-                /** @description Who ordered it (服务消费者个人信息). */
-                consumer: components["schemas"]["Person"];
-                /** @description The same as `illustration` (截图). */
-                images: string[];
-                /** @description Who publishes the service (服务发布者个人信息). */
-                publisher: components["schemas"]["Person"];
-            })[];
+            items: components["schemas"]["RefundDetail"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -4129,18 +3372,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_ReviewedRating: {
             /** @description What is on this page. */
-            items: (components["schemas"]["RatingView"] & {
-                /**
-                 * Format: int64
-                 * @description The order that was rated (预约订单 id).
-                 */
-                order_id: number;
-                /**
-                 * Format: int64
-                 * @description The order's service (服务 id).
-                 */
-                service_id: number;
-            })[];
+            items: components["schemas"]["ReviewedRating"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -4160,31 +3392,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_ScanItem: {
             /** @description What is on this page. */
-            items: {
-                /** @description `YYYY-MM-DD HH:MM:SS` */
-                at: string;
-                /**
-                 * Format: int64
-                 * @description As it was answered: 0 passed, -209 expired, -210 too early, -211 no pass of ours.
-                 */
-                code: number;
-                /** @description The gate's name; "" in documented mode. */
-                device: string;
-                /**
-                 * Format: int64
-                 * @description The scan's own id.
-                 */
-                id: number;
-                /** @description Who came; "" when unknown, deleted or erased. */
-                name: string;
-                /** @description Their phone (手机号码). */
-                phone: string;
-                /**
-                 * Format: int64
-                 * @description The record, 0 when the code was none of ours.
-                 */
-                visit_id: number;
-            }[];
+            items: components["schemas"]["ScanItem"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -4204,56 +3412,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_ServiceView: {
             /** @description What is on this page. */
-            items: {
-                /** @description First day (服务有效期开始时间), `YYYY-MM-DD`. */
-                begin_date: string;
-                /** @description Its category (所属分类信息). */
-                category: components["schemas"]["CategoryView"];
-                /** @description Its cover image (服务封面图信息). */
-                cover_image: components["schemas"]["Image"];
-                /** @description When it was created (服务创建时间). */
-                create_time: string;
-                /** @description Description (服务详情描述). */
-                description: string;
-                /**
-                 * Format: int64
-                 * @description Whether the consumer says where (是否要求预约人指定服务地点): 1 yes (是), 0 no (否).
-                 */
-                designated_place: number;
-                /** @description Last day, which counts (服务有效期结束时间), `YYYY-MM-DD`. */
-                end_date: string;
-                /**
-                 * Format: int64
-                 * @description Service id (服务 id).
-                 */
-                id: number;
-                /** @description Price in yuan, two decimals (服务价格). */
-                price: string;
-                /** @description Who publishes it (服务发布者个人信息). */
-                publisher: components["schemas"]["Person"];
-                /** @description Ours, to its publisher and staff: why it was refused or taken down (审核意见). */
-                refuse_reason?: string | null;
-                /**
-                 * Format: int64
-                 * @description Confirmed orders (历史销量).
-                 */
-                sales_volume: number;
-                /** @description Mean of the ratings (服务的历史平均评分), such as `4.5`, `5`, or `0` for none. */
-                score: string;
-                /**
-                 * Format: int64
-                 * @description Status (服务状态): 0 pending (待审核), 1 unpublished (待发布), 2 published (已发布), 3 taken down (已下架),
-                 *     4 cancelled (已取消), 5 refused (审核不通过).
-                 */
-                status: number;
-                /** @description Title (服务标题). */
-                title: string;
-                /**
-                 * Format: int64
-                 * @description Type (服务所属类型): 1 offered (在提供), 2 wanted (正在找).
-                 */
-                type: number;
-            }[];
+            items: components["schemas"]["ServiceView"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -4273,26 +3432,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_Shop: {
             /** @description What is on this page. */
-            items: {
-                /** @description Whose shop it is (品牌). */
-                brand: components["schemas"]["Brand"];
-                /** @description Telephone (联系电话). */
-                contact_tel: string;
-                /**
-                 * Format: int64
-                 * @description Shop id (门店ID).
-                 */
-                id: number;
-                /**
-                 * Format: int64
-                 * @description Whether it is an experience shop (是否体验店): 0 no, 1 yes.
-                 */
-                is_exp: number;
-                /** @description Shop name (店名). */
-                name: string;
-                /** @description Address (具体地址). */
-                street: string;
-            }[];
+            items: components["schemas"]["Shop"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -4312,21 +3452,7 @@ export interface components {
         /** @description A page of the staff API. */
         Items_StaffItem: {
             /** @description What is on this page. */
-            items: {
-                /** @description Whether the account can be used. */
-                active: boolean;
-                /** @description When it was added, `YYYY-MM-DD HH:MM:SS`. */
-                created_at: string;
-                /**
-                 * Format: int64
-                 * @description Id of the account.
-                 */
-                id: number;
-                /** @description What they may do. */
-                role: components["schemas"]["Role"];
-                /** @description What they log in with. */
-                username: string;
-            }[];
+            items: components["schemas"]["StaffItem"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -4577,6 +3703,7 @@ export interface components {
             /** @description Why (原因). */
             message: string;
         };
+        Nothing: Record<string, never>;
         /** @description Somebody in the building (在场人员). */
         OnSite: {
             /** @description 访客单位 */
@@ -4773,7 +3900,7 @@ export interface components {
         };
         /** @description Somebody, as others see them (发布者、消费者、评价人). */
         Person: {
-            /** @description Address of the picture (用户头像图片地址); a plain one of ours while they have none. */
+            /** @description Address of the picture (用户头像图片地址); "" while there is none. */
             avatar: string;
             /**
              * Format: int64
@@ -5271,18 +4398,6 @@ export interface components {
             /** @description Operation (服务操作类型): 1 publish (发布服务), 2 pause (暂停发布), 3 cancel (取消服务). */
             action: components["schemas"]["IntIn_1_3"];
         };
-        /** @description What a publisher changes of a service; whatever is left out is kept. */
-        ServiceChange: {
-            begin_date?: components["schemas"]["Day"] | null;
-            category_id?: components["schemas"]["IntIn_1_9223372036854775807"] | null;
-            cover_image_id?: components["schemas"]["IntIn_1_9223372036854775807"] | null;
-            description?: components["schemas"]["Prose_5000"] | null;
-            designated_place?: components["schemas"]["IntIn_0_1"] | null;
-            end_date?: components["schemas"]["Day"] | null;
-            price?: components["schemas"]["Price"] | null;
-            title?: components["schemas"]["Line_64"] | null;
-            type?: components["schemas"]["IntIn_1_2"] | null;
-        };
         ServiceCounts: {
             /**
              * Format: int64
@@ -5422,9 +4537,11 @@ export interface components {
             user_id: number;
         };
         SignInRequest: {
-            /** @description Appointment id (预约编号); `appointment_id` works too. */
-            appintment_id: components["schemas"]["IntIn_1_9223372036854775807"];
-            appointment_id?: components["schemas"]["IntIn_1_9223372036854775807"] | null;
+            /**
+             * @description Appointment id (预约编号). The document's own spelling, `appintment_id`, works too; when both are
+             *     given they must be equal.
+             */
+            appointment_id: components["schemas"]["IntIn_1_9223372036854775807"];
         };
         SignOutRequest: {
             /**
@@ -5467,218 +4584,145 @@ export interface components {
             /** @description How many people were signed out (签退人数). */
             signed_out: number;
         };
-        /** @description Slots (000): the body of every reply. */
+        /** @description Slots (000): the body of an error. */
+        SlotsError: {
+            /** @description null: no data (无数据). */
+            data: null;
+            /** @description What went wrong, naming the field (错误信息). */
+            error_msg: string;
+            /**
+             * Format: int64
+             * @description Which error it is (错误码).
+             */
+            error_no: number;
+            /** @description The request's id, a UUID (请求编号), also in `X-Request-Id`. */
+            request_id: string;
+        };
+        /** @description Slots (000): the body of a success. */
         SlotsReply_Booked: {
-            data: {
-                /**
-                 * Format: int64
-                 * @description Appointment id (预约编号).
-                 */
-                appointment_id: number;
-                /** @description When it is, `YYYY-MM-DD HH:MM:SS` (预约时间). */
-                datetime: string;
-                /** @description Day (日期). */
-                day: string;
-                /**
-                 * Format: int64
-                 * @description Hour (小时).
-                 */
-                hour: number;
-                /**
-                 * Format: int64
-                 * @description Minute (分钟).
-                 */
-                minute: number;
-            };
-            /** @description `success`, or what went wrong, naming the field (错误信息). */
-            error_msg: string;
+            data: components["schemas"]["Booked"];
             /**
-             * Format: int64
-             * @description 0 on success (错误码).
+             * @description `success` (成功).
+             * @enum {string}
              */
-            error_no: number;
+            error_msg: "success";
+            /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            error_no: 0;
             /** @description The request's id, a UUID (请求编号), also in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description Slots (000): the body of every reply. */
+        /** @description Slots (000): the body of a success. */
         SlotsReply_Changed: {
-            /** @description The appointment that was changed. */
-            data: {
-                /**
-                 * Format: int64
-                 * @description Appointment id (预约编号).
-                 */
-                appointment_id: number;
-            };
-            /** @description `success`, or what went wrong, naming the field (错误信息). */
-            error_msg: string;
+            data: components["schemas"]["Changed"];
             /**
-             * Format: int64
-             * @description 0 on success (错误码).
+             * @description `success` (成功).
+             * @enum {string}
              */
-            error_no: number;
+            error_msg: "success";
+            /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            error_no: 0;
             /** @description The request's id, a UUID (请求编号), also in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description Slots (000): the body of every reply. */
+        /** @description Slots (000): the body of a success. */
         SlotsReply_Days: {
-            data: {
-                /** @description Days with at least one free slot, `YYYY-MM-DD`, ascending (可预约的日期). */
-                days: string[];
-            };
-            /** @description `success`, or what went wrong, naming the field (错误信息). */
-            error_msg: string;
+            data: components["schemas"]["Days"];
             /**
-             * Format: int64
-             * @description 0 on success (错误码).
+             * @description `success` (成功).
+             * @enum {string}
              */
-            error_no: number;
+            error_msg: "success";
+            /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            error_no: 0;
             /** @description The request's id, a UUID (请求编号), also in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description Slots (000): the body of every reply. */
+        /** @description Slots (000): the body of a success. */
         SlotsReply_Minutes: {
-            data: {
-                /** @description The slots that begin in this hour (可预约的分钟). */
-                minutes: components["schemas"]["Minute"][];
-            };
-            /** @description `success`, or what went wrong, naming the field (错误信息). */
-            error_msg: string;
+            data: components["schemas"]["Minutes"];
             /**
-             * Format: int64
-             * @description 0 on success (错误码).
+             * @description `success` (成功).
+             * @enum {string}
              */
-            error_no: number;
+            error_msg: "success";
+            /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            error_no: 0;
             /** @description The request's id, a UUID (请求编号), also in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description Slots (000): the body of every reply. */
-        SlotsReply_Option_bool: {
-            data: null | boolean;
-            /** @description `success`, or what went wrong, naming the field (错误信息). */
-            error_msg: string;
-            /**
-             * Format: int64
-             * @description 0 on success (错误码).
-             */
-            error_no: number;
-            /** @description The request's id, a UUID (请求编号), also in `X-Request-Id`. */
-            request_id: string;
-        };
-        /** @description Slots (000): the body of every reply. */
+        /** @description Slots (000): the body of a success. */
         SlotsReply_SignedIn: {
-            data: {
-                /** @description Whether it was signed in before (是否已签到过). */
-                already: boolean;
-                /**
-                 * Format: int64
-                 * @description Appointment id (预约编号).
-                 */
-                appointment_id: number;
-            };
-            /** @description `success`, or what went wrong, naming the field (错误信息). */
-            error_msg: string;
+            data: components["schemas"]["SignedIn"];
             /**
-             * Format: int64
-             * @description 0 on success (错误码).
+             * @description `success` (成功).
+             * @enum {string}
              */
-            error_no: number;
+            error_msg: "success";
+            /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            error_no: 0;
             /** @description The request's id, a UUID (请求编号), also in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description Slots (000): the body of every reply. */
+        /** @description Slots (000): the body of a success. */
         SlotsReply_Vec_Hour: {
-            data: {
-                /**
-                 * Format: int64
-                 * @description Hour of the day (小时).
-                 */
-                hour: number;
-                /**
-                 * Format: int64
-                 * @description 0: can be booked (可预约), 1: cannot (不可预约).
-                 */
-                status: number;
-            }[];
-            /** @description `success`, or what went wrong, naming the field (错误信息). */
-            error_msg: string;
+            data: components["schemas"]["Hour"][];
             /**
-             * Format: int64
-             * @description 0 on success (错误码).
+             * @description `success` (成功).
+             * @enum {string}
              */
-            error_no: number;
+            error_msg: "success";
+            /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            error_no: 0;
             /** @description The request's id, a UUID (请求编号), also in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description Slots (000): the body of every reply. */
+        /** @description Slots (000): the body of a success. */
         SlotsReply_Vec_Listed: {
-            data: {
-                /**
-                 * Format: int64
-                 * @description Appointment id (预约编号).
-                 */
-                appointment_id: number;
-                /** @description When it is, `YYYY-MM-DD HH:MM:SS` (预约时间). */
-                datetime: string;
-                /** @description Whether it is signed in (是否已签到). */
-                signed_in: boolean;
-                /**
-                 * Format: int64
-                 * @description 0: normal (正常).
-                 */
-                status: number;
-            }[];
-            /** @description `success`, or what went wrong, naming the field (错误信息). */
-            error_msg: string;
+            data: components["schemas"]["Listed"][];
             /**
-             * Format: int64
-             * @description 0 on success (错误码).
+             * @description `success` (成功).
+             * @enum {string}
              */
-            error_no: number;
+            error_msg: "success";
+            /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            error_no: 0;
             /** @description The request's id, a UUID (请求编号), also in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description Slots (000): the body of every reply. */
+        /** @description Slots (000): the body of a success. */
         SlotsReply_Vec_StaffListed: {
-            data: {
-                /**
-                 * Format: int64
-                 * @description Appointment id (预约编号).
-                 */
-                appointment_id: number;
-                /** @description Day (日期). */
-                day: string;
-                /**
-                 * Format: int64
-                 * @description Hour (小时).
-                 */
-                hour: number;
-                /**
-                 * Format: int64
-                 * @description Minute (分钟).
-                 */
-                minute: number;
-                /** @description Name (姓名). */
-                name: string;
-                /** @description Who booked (微信 openid). */
-                open_id: string;
-                /** @description Mobile number (手机号). */
-                phone_num: string;
-                /** @description When it was signed in, `YYYY-MM-DD HH:MM:SS`; "" before (签到时间). */
-                signed_in_at: string;
-                /**
-                 * Format: int64
-                 * @description 0: normal (正常), 1: cancelled (已经取消).
-                 */
-                status: number;
-            }[];
-            /** @description `success`, or what went wrong, naming the field (错误信息). */
-            error_msg: string;
+            data: components["schemas"]["StaffListed"][];
             /**
-             * Format: int64
-             * @description 0 on success (错误码).
+             * @description `success` (成功).
+             * @enum {string}
              */
-            error_no: number;
+            error_msg: "success";
+            /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            error_no: 0;
             /** @description The request's id, a UUID (请求编号), also in `X-Request-Id`. */
             request_id: string;
         };
@@ -5777,11 +4821,6 @@ export interface components {
         };
         /** @description The numbers of today and of what waits. */
         Stats: {
-            /**
-             * Format: int64
-             * @description Appeals against refused refunds that wait for staff (待处理申诉).
-             */
-            appeals_waiting: number;
             /**
              * Format: int64
              * @description Appointments today that are not cancelled (今日预约).
@@ -5906,13 +4945,9 @@ export interface components {
             /** @description The number of the course's order (课程订单号). */
             order_no: components["schemas"]["IntIn_1_9223372036854775807"];
         };
-        /** @description A form with any number of files, each in a field of its own. */
+        /** @description Pictures, each in a field of its own, of any name. */
         UploadForm: {
-            /**
-             * Format: binary
-             * @description A picture (文件): JPEG, PNG, GIF or WebP by its content, at most 5 MiB. Up to 9 fields, of any names.
-             */
-            file1: string;
+            [key: string]: string;
         };
         /** @description A picture that was uploaded. */
         Uploaded: {
@@ -5927,11 +4962,13 @@ export interface components {
             path: string;
         };
         Url: string;
-        /** @description What changes; whatever is left out is kept, for clients send parts. */
         UserRequest: {
-            avatar?: components["schemas"]["Url"] | null;
-            gender?: components["schemas"]["IntIn_0_2"] | null;
-            nickname?: components["schemas"]["Line_64"] | null;
+            /** @description Address of the picture (用户头像图片地址). */
+            avatar: components["schemas"]["Url"];
+            /** @description Gender (性别): 0 unknown (未知), 1 male (男), 2 female (女). */
+            gender: components["schemas"]["IntIn_0_2"];
+            /** @description WeChat nickname (用户微信昵称). */
+            nickname: components["schemas"]["Line_64"];
             real_name?: components["schemas"]["Line_64"] | null;
             tel?: components["schemas"]["Tel"] | null;
         };
@@ -5944,7 +4981,8 @@ export interface components {
             valid: boolean;
         };
         VerifyRequest: {
-            token?: components["schemas"]["Line_256"] | null;
+            /** @description A token (令牌内容). */
+            token: components["schemas"]["Line_256"];
         };
         VisitSignInRequest: {
             /** @description 访客（或随行人员）的手机号码 */
@@ -5981,380 +5019,211 @@ export interface components {
             /** @description 手机号码 */
             phone: string;
         };
-        /** @description Visitors (002): the body of an error, and of a success with nothing to tell. */
+        /** @description Visitors (002): the body of a success with nothing to tell. */
         VisitorsAnswer: {
             /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            code: 0;
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
+        };
+        /** @description Visitors (002): the body of an error. */
+        VisitorsError: {
+            /**
              * Format: int64
-             * @description 0 on success (返回码).
+             * @description Which error it is, never 0 (返回码).
              */
             code: number;
-            /** @description "" on success, else what went wrong, naming the field (错误信息). */
+            /** @description What went wrong, naming the field (错误信息). */
             err_msg: string;
         };
         /** @description Visitors (002): the body of a list. */
         VisitorsPage_Record: {
             /**
-             * Format: int64
-             * @description 0 on success (返回码).
+             * @description 0: done (成功).
+             * @enum {integer}
              */
-            code: number;
+            code: 0;
             /** @description The page's items (数据). */
-            data: {
-                /** @description 访客单位 */
-                come_from: string;
-                /** @description The interviewee's, as far as it is known (被访人部门). */
-                department: string;
-                /** @description 来访结束时间 */
-                end_time: components["schemas"]["When"];
-                /** @description As it was sent (访客分组). */
-                group_ids: unknown;
-                /**
-                 * Format: int64
-                 * @description 本条访客记录的id
-                 */
-                id: number;
-                /** @description 被访人 */
-                interviewee: string;
-                /** @description 被访人手机号码 */
-                interviewee_phone: string;
-                /**
-                 * Format: int64
-                 * @description 0:未授权 1:已授权
-                 */
-                is_auth: number;
-                /** @description 访客姓名 */
-                name: string;
-                /** @description 访客手机号码 */
-                phone: string;
-                /** @description Always "": photos are not kept. */
-                photo: string;
-                /** @description 申请人的手机号码 */
-                proposer: string;
-                /**
-                 * Format: int64
-                 * @description 来访目的: 0-其它；1-面试；2-商务；3-亲友；4-快递送货
-                 */
-                purpose: number;
-                /** @description 访客二维码内容; "" before sign-in. */
-                qrcode?: string | null;
-                /** @description 访客二维码图片url; "" before sign-in. */
-                qrcode_img_url?: string | null;
-                /** @description Why it was refused (拒绝原因); "" if it was not. */
-                refuse_reason: string;
-                /** @description 备注 */
-                remark: string;
-                /** @description 随行人员数组 */
-                retinues: components["schemas"]["Retinue"][];
-                signin_time?: components["schemas"]["When"] | null;
-                /** @description 来访开始时间 */
-                start_time: components["schemas"]["When"];
-                /**
-                 * Format: int64
-                 * @description Koala's id of the visitor, our own before sign-in (访客id).
-                 */
-                subject_id: number;
-                /**
-                 * Format: int64
-                 * @description 1: visitor (访客).
-                 */
-                subject_type: number;
-            }[];
-            /** @description "" on success, else what went wrong, naming the field (错误信息). */
-            err_msg: string;
+            data: components["schemas"]["Record"][];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
             /** @description Which page it is, and how many there are (分页). */
             page: components["schemas"]["PageInfo"];
         };
         /** @description Visitors (002): the body of a success. */
         VisitorsReply_AnyView: {
             /**
-             * Format: int64
-             * @description 0 on success (返回码).
+             * @description 0: done (成功).
+             * @enum {integer}
              */
-            code: number;
-            /** @description Either binding. */
-            data: {
-                avatar: string;
-                /** @description 员工所属部门; "" for a visitor. */
-                department: string;
-                /** @description The employee's name, or the visitor's WeChat nickname (姓名). */
-                name: string;
-                phone: string;
-                /**
-                 * Format: int64
-                 * @description 员工id; -1 for a visitor.
-                 */
-                subject_id: number;
-                /** @description `visitor` (访客) or `employee` (员工). */
-                type: string;
-            };
-            /** @description "" on success, else what went wrong, naming the field (错误信息). */
-            err_msg: string;
+            code: 0;
+            data: components["schemas"]["AnyView"];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
         };
         /** @description Visitors (002): the body of a success. */
         VisitorsReply_EmployeeView: {
             /**
-             * Format: int64
-             * @description 0 on success (返回码).
+             * @description 0: done (成功).
+             * @enum {integer}
              */
-            code: number;
-            /** @description An employee's binding. */
-            data: {
-                /** @description 头像url; "" without one. */
-                avatar: string;
-                /** @description 员工所属部门 */
-                department: string;
-                /** @description 员工姓名 */
-                name: string;
-                /** @description 手机号码 */
-                phone: string;
-                /**
-                 * Format: int64
-                 * @description 员工id
-                 */
-                subject_id: number;
-            };
-            /** @description "" on success, else what went wrong, naming the field (错误信息). */
-            err_msg: string;
+            code: 0;
+            data: components["schemas"]["EmployeeView"];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
+        };
+        /** @description Visitors (002): the body of a success. */
+        VisitorsReply_OrNothing_EmployeeView: {
+            /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            code: 0;
+            /** @description Data, or `{}` where there are none. */
+            data: components["schemas"]["EmployeeView"] | components["schemas"]["Nothing"];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
+        };
+        /** @description Visitors (002): the body of a success. */
+        VisitorsReply_OrNothing_VisitorView: {
+            /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            code: 0;
+            /** @description Data, or `{}` where there are none. */
+            data: components["schemas"]["VisitorView"] | components["schemas"]["Nothing"];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
         };
         /** @description Visitors (002): the body of a success. */
         VisitorsReply_Record: {
             /**
-             * Format: int64
-             * @description 0 on success (返回码).
+             * @description 0: done (成功).
+             * @enum {integer}
              */
-            code: number;
-            /** @description An application or invitation (访客申请记录). */
-            data: {
-                /** @description 访客单位 */
-                come_from: string;
-                /** @description The interviewee's, as far as it is known (被访人部门). */
-                department: string;
-                /** @description 来访结束时间 */
-                end_time: components["schemas"]["When"];
-                /** @description As it was sent (访客分组). */
-                group_ids: unknown;
-                /**
-                 * Format: int64
-                 * @description 本条访客记录的id
-                 */
-                id: number;
-                /** @description 被访人 */
-                interviewee: string;
-                /** @description 被访人手机号码 */
-                interviewee_phone: string;
-                /**
-                 * Format: int64
-                 * @description 0:未授权 1:已授权
-                 */
-                is_auth: number;
-                /** @description 访客姓名 */
-                name: string;
-                /** @description 访客手机号码 */
-                phone: string;
-                /** @description Always "": photos are not kept. */
-                photo: string;
-                /** @description 申请人的手机号码 */
-                proposer: string;
-                /**
-                 * Format: int64
-                 * @description 来访目的: 0-其它；1-面试；2-商务；3-亲友；4-快递送货
-                 */
-                purpose: number;
-                /** @description 访客二维码内容; "" before sign-in. */
-                qrcode?: string | null;
-                /** @description 访客二维码图片url; "" before sign-in. */
-                qrcode_img_url?: string | null;
-                /** @description Why it was refused (拒绝原因); "" if it was not. */
-                refuse_reason: string;
-                /** @description 备注 */
-                remark: string;
-                /** @description 随行人员数组 */
-                retinues: components["schemas"]["Retinue"][];
-                signin_time?: components["schemas"]["When"] | null;
-                /** @description 来访开始时间 */
-                start_time: components["schemas"]["When"];
-                /**
-                 * Format: int64
-                 * @description Koala's id of the visitor, our own before sign-in (访客id).
-                 */
-                subject_id: number;
-                /**
-                 * Format: int64
-                 * @description 1: visitor (访客).
-                 */
-                subject_type: number;
-            };
-            /** @description "" on success, else what went wrong, naming the field (错误信息). */
-            err_msg: string;
+            code: 0;
+            data: components["schemas"]["Record"];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
         };
         /** @description Visitors (002): the body of a success. */
         VisitorsReply_Servers: {
             /**
-             * Format: int64
-             * @description 0 on success (返回码).
+             * @description 0: done (成功).
+             * @enum {integer}
              */
-            code: number;
-            /** @description The neighbours (服务器设置). */
-            data: {
-                /** @description The WeChat cloud service (访客云端服务器url); "" keeps the bindings here. */
-                cloud_url: string;
-                /** @description Koala's address (考拉主机的IP): a host, `host:port` or a whole URL. */
-                koala_ip: string;
-                /** @description Koala's password (考拉主机的登录密码); "" unless an administrator asks. */
-                koala_password: string;
-                /** @description Koala's account (考拉主机的登录用户名). */
-                koala_username: string;
-            };
-            /** @description "" on success, else what went wrong, naming the field (错误信息). */
-            err_msg: string;
+            code: 0;
+            data: components["schemas"]["Servers"];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
         };
         /** @description Visitors (002): the body of a success. */
         VisitorsReply_SignedOut: {
             /**
-             * Format: int64
-             * @description 0 on success (返回码).
+             * @description 0: done (成功).
+             * @enum {integer}
              */
-            code: number;
-            data: {
-                /** @description How many of those who came along are still in the building (仍在场人数). */
-                remaining: number;
-                /** @description How many people were signed out (签退人数). */
-                signed_out: number;
-            };
-            /** @description "" on success, else what went wrong, naming the field (错误信息). */
-            err_msg: string;
+            code: 0;
+            data: components["schemas"]["SignedOut"];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
         };
         /** @description Visitors (002): the body of a success. */
         VisitorsReply_Templates: {
             /**
-             * Format: int64
-             * @description 0 on success (返回码).
+             * @description 0: done (成功).
+             * @enum {integer}
              */
-            code: number;
-            /** @description The message templates (微信短信模板设置): for each event one of WeChat and one of SMS. */
-            data: {
-                /** @description 给访客的申请回执短信模板ID; "" sends none. */
-                apply_receipt_to_visitor_sms_id: string;
-                /** @description 给访客的申请回执微信模板ID; "" sends none. */
-                apply_receipt_to_visitor_wechat_id: string;
-                /** @description 给访客的审批通过通知短信模板ID */
-                approval_pass_to_visitor_sms_id: string;
-                /** @description 给访客的审批通过通知微信模板ID */
-                approval_pass_to_visitor_wechat_id: string;
-                /** @description 给员工的审批提醒短信模板ID */
-                approval_reminder_to_employee_sms_id: string;
-                /** @description 给员工的审批提醒微信模板ID */
-                approval_reminder_to_employee_wechat_id: string;
-                /** @description 给访客的签到成功通知短信模板ID */
-                signin_to_visitor_sms_id: string;
-                /** @description 给访客的签到成功通知微信模板ID */
-                signin_to_visitor_wechat_id: string;
-                /** @description 给员工的访客签到通知短信模板ID */
-                visitor_signin_to_employee_sms_id: string;
-                /** @description 给员工的访客签到通知微信模板ID */
-                visitor_signin_to_employee_wechat_id: string;
-            };
-            /** @description "" on success, else what went wrong, naming the field (错误信息). */
-            err_msg: string;
+            code: 0;
+            data: components["schemas"]["Templates"];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
         };
         /** @description Visitors (002): the body of a success. */
         VisitorsReply_Vec_Purpose: {
             /**
-             * Format: int64
-             * @description 0 on success (返回码).
+             * @description 0: done (成功).
+             * @enum {integer}
              */
-            code: number;
-            data: {
-                label: string;
-                value: number;
-            }[];
-            /** @description "" on success, else what went wrong, naming the field (错误信息). */
-            err_msg: string;
+            code: 0;
+            data: components["schemas"]["Purpose"][];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
         };
         /** @description Visitors (002): the body of a success. */
         VisitorsReply_VisitSignedIn: {
             /**
-             * Format: int64
-             * @description 0 on success (返回码).
+             * @description 0: done (成功).
+             * @enum {integer}
              */
-            code: number;
-            data: {
-                /**
-                 * Format: int64
-                 * @description 访客申请记录id
-                 */
-                id: number;
-                /** @description 访客姓名 */
-                name: string;
-                /** @description 访客手机号码 */
-                phone: string;
-                /** @description 访客二维码内容 */
-                qrcode: string;
-                /** @description 访客二维码图片url */
-                qrcode_img_url: string;
-                /** @description 随行人员数组 */
-                retinues: components["schemas"]["SignedInRetinue"][];
-                /**
-                 * Format: int64
-                 * @description Koala's id of the visitor; our own until Koala has answered.
-                 */
-                subject_id: number;
-            };
-            /** @description "" on success, else what went wrong, naming the field (错误信息). */
-            err_msg: string;
+            code: 0;
+            data: components["schemas"]["VisitSignedIn"];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
         };
         /** @description Visitors (002): the body of a success. */
         VisitorsReply_VisitorView: {
             /**
-             * Format: int64
-             * @description 0 on success (返回码).
+             * @description 0: done (成功).
+             * @enum {integer}
              */
-            code: number;
-            /** @description A visitor's binding. */
-            data: {
-                /** @description 微信头像url */
-                avatar: string;
-                /** @description 微信昵称 */
-                nick: string;
-                /** @description 手机号码 */
-                phone: string;
-            };
-            /** @description "" on success, else what went wrong, naming the field (错误信息). */
-            err_msg: string;
+            code: 0;
+            data: components["schemas"]["VisitorView"];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
         };
         /** @description An instant on the wire: Unix seconds, or text if so set. */
         When: number | string;
         /** @description Something new with its key. */
-        WithKey_DeviceItem: {
-            /** @description When it was added, `YYYY-MM-DD HH:MM:SS`. */
-            created_at: string;
-            /**
-             * Format: int64
-             * @description Id of the device (设备).
-             */
-            id: number;
-            /** @description What it is for (类型). */
-            kind: components["schemas"]["DeviceKind"];
-            /** @description What it is called, such as the door it stands at (名称). */
-            name: string;
-        } & {
+        WithKey_DeviceItem: components["schemas"]["DeviceItem"] & {
             /** @description The key, shown only this once. */
             key: string;
         };
         /** @description Something new with its key. */
-        WithKey_KeyItem: {
-            /** @description When it was added, `YYYY-MM-DD HH:MM:SS`. */
-            created_at: string;
-            /**
-             * Format: int64
-             * @description Id of the key; not the key itself.
-             */
-            id: number;
-            /** @description What it is for, in the words of whoever added it. */
-            name: string;
-            /** @description What it may do. */
-            role: components["schemas"]["Role"];
-        } & {
+        WithKey_KeyItem: components["schemas"]["KeyItem"] & {
             /** @description The key, shown only this once. */
             key: string;
         };
@@ -6367,7 +5236,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    "post /admin/appointment/list": {
+    slots_staff_list: {
         parameters: {
             query?: never;
             header?: never;
@@ -6380,12 +5249,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Vec_StaffListed"];
+                    "application/json": components["schemas"]["SlotsReply_Vec_StaffListed"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -6394,12 +5264,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "post /admin/signin-appointment/list": {
+    slots_staff_sign_in_list: {
         parameters: {
             query?: never;
             header?: never;
@@ -6412,12 +5282,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Vec_StaffListed"];
+                    "application/json": components["schemas"]["SlotsReply_Vec_StaffListed"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -6426,12 +5297,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "get /admin/v1/api-keys": {
+    staff_list_api_keys: {
         parameters: {
             query?: {
                 /** @description From 1; the default is 1. */
@@ -6445,6 +5316,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6464,7 +5336,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/api-keys": {
+    staff_add_api_key: {
         parameters: {
             query?: never;
             header?: {
@@ -6480,6 +5352,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -6499,7 +5372,7 @@ export interface operations {
             };
         };
     };
-    "delete /admin/v1/api-keys/{id}": {
+    staff_delete_api_key: {
         parameters: {
             query?: never;
             header?: never;
@@ -6510,6 +5383,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done; there is nothing to tell */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6527,7 +5401,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/appointments": {
+    staff_search_appointments: {
         parameters: {
             query?: {
                 /** @description Day of the appointment (日期), `YYYY-MM-DD`. */
@@ -6549,6 +5423,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6568,7 +5443,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/appointments/{id}": {
+    staff_show_appointment: {
         parameters: {
             query?: never;
             header?: never;
@@ -6579,6 +5454,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6598,7 +5474,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/appointments/{id}/cancel": {
+    staff_cancel_for_holder: {
         parameters: {
             query?: never;
             header?: never;
@@ -6609,6 +5485,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6628,7 +5505,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/audit": {
+    staff_list_audit: {
         parameters: {
             query?: {
                 /** @description Exactly this person or key, as the list names them. */
@@ -6648,6 +5525,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6667,7 +5545,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/blocklist": {
+    staff_blocklist: {
         parameters: {
             query?: {
                 /** @description Only this phone. */
@@ -6683,6 +5561,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6702,7 +5581,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/blocklist": {
+    staff_block: {
         parameters: {
             query?: never;
             header?: {
@@ -6718,6 +5597,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -6737,7 +5617,7 @@ export interface operations {
             };
         };
     };
-    "delete /admin/v1/blocklist/{id}": {
+    staff_unblock: {
         parameters: {
             query?: never;
             header?: never;
@@ -6748,6 +5628,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done; there is nothing to tell */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6765,7 +5646,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/brands": {
+    staff_list_brands: {
         parameters: {
             query?: {
                 /** @description From 1; the default is 1. */
@@ -6779,6 +5660,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6798,7 +5680,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/brands": {
+    staff_add_brand: {
         parameters: {
             query?: never;
             header?: {
@@ -6814,6 +5696,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -6833,7 +5716,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/calendar": {
+    staff_show_calendar: {
         parameters: {
             query?: {
                 /** @description First day (日期), `YYYY-MM-DD`; today unless given. */
@@ -6847,6 +5730,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6866,7 +5750,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/devices": {
+    staff_list_devices: {
         parameters: {
             query?: {
                 /** @description From 1; the default is 1. */
@@ -6880,6 +5764,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6899,7 +5784,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/devices": {
+    staff_add_device: {
         parameters: {
             query?: never;
             header?: {
@@ -6915,6 +5800,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -6934,7 +5820,7 @@ export interface operations {
             };
         };
     };
-    "delete /admin/v1/devices/{id}": {
+    staff_delete_device: {
         parameters: {
             query?: never;
             header?: never;
@@ -6945,6 +5831,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done; there is nothing to tell */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6962,7 +5849,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/enrolments": {
+    staff_list_enrolments: {
         parameters: {
             query?: {
                 /** @description From 1; the default is 1. */
@@ -6976,6 +5863,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6995,7 +5883,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/enrolments": {
+    staff_add_enrolment: {
         parameters: {
             query?: never;
             header?: {
@@ -7011,6 +5899,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -7030,7 +5919,7 @@ export interface operations {
             };
         };
     };
-    "delete /admin/v1/enrolments/{id}": {
+    staff_delete_enrolment: {
         parameters: {
             query?: never;
             header?: never;
@@ -7041,6 +5930,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done; there is nothing to tell */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -7058,7 +5948,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/ledger": {
+    staff_list_ledger: {
         parameters: {
             query?: {
                 /** @description From 1; the default is 1. */
@@ -7072,6 +5962,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7091,7 +5982,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/members": {
+    staff_list_members: {
         parameters: {
             query?: {
                 /** @description Exactly this mobile number (手机号). */
@@ -7109,6 +6000,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7128,7 +6020,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/members/{id}/points": {
+    staff_give_points: {
         parameters: {
             query?: never;
             header?: {
@@ -7146,6 +6038,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -7165,7 +6058,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/members/{id}/tests": {
+    staff_add_test: {
         parameters: {
             query?: never;
             header?: {
@@ -7183,6 +6076,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -7202,7 +6096,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/messages": {
+    staff_list_messages: {
         parameters: {
             query?: {
                 /** @description How far the message has come. */
@@ -7218,6 +6112,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7237,7 +6132,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/messages/{id}/resend": {
+    staff_resend_message: {
         parameters: {
             query?: never;
             header?: never;
@@ -7248,6 +6143,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7267,7 +6163,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/orders": {
+    staff_list_orders: {
         parameters: {
             query?: {
                 /** @description Only of this status (订单状态), by its number. */
@@ -7287,6 +6183,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7306,7 +6203,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/orders/{id}/events": {
+    staff_order_events: {
         parameters: {
             query?: {
                 /** @description From 1; the default is 1. */
@@ -7322,6 +6219,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7341,7 +6239,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/payments": {
+    staff_list_payments: {
         parameters: {
             query?: {
                 /** @description Only `charge` (收款) or `refund` (退款). */
@@ -7361,6 +6259,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7380,7 +6279,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/payments/{id}/settle": {
+    staff_settle_payment: {
         parameters: {
             query?: never;
             header?: never;
@@ -7395,6 +6294,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7414,7 +6314,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/ratings": {
+    staff_list_ratings: {
         parameters: {
             query?: {
                 /** @description Only of this status (评价状态), by its number. */
@@ -7430,6 +6330,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7449,7 +6350,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/ratings/{id}/review": {
+    staff_review_rating: {
         parameters: {
             query?: never;
             header?: never;
@@ -7464,6 +6365,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7483,13 +6385,13 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/refunds": {
+    staff_list_refunds: {
         parameters: {
             query?: {
                 /** @description Only of this status (退款订单状态), by its number. */
                 status?: number;
                 /** @description 1: only those whose appeal waits for a decision (待处理的申诉). */
-                appeal_waiting?: number;
+                appeal_waiting?: number | boolean;
                 /** @description From 1; the default is 1. */
                 page?: number;
                 /** @description Items on a page, clamped to 100; the default is 20. */
@@ -7501,6 +6403,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7520,7 +6423,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/refunds/{id}/decision": {
+    staff_decide_refund: {
         parameters: {
             query?: never;
             header?: never;
@@ -7535,6 +6438,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7554,7 +6458,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/scans": {
+    staff_scans_list: {
         parameters: {
             query?: {
                 /** @description Only scans of this record's codes. */
@@ -7570,6 +6474,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7589,7 +6494,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/schedule": {
+    staff_show_schedule: {
         parameters: {
             query?: never;
             header?: never;
@@ -7598,6 +6503,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7617,7 +6523,7 @@ export interface operations {
             };
         };
     };
-    "put /admin/v1/schedule": {
+    staff_replace_schedule: {
         parameters: {
             query?: never;
             header?: never;
@@ -7630,6 +6536,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7649,7 +6556,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/schedule/preview": {
+    staff_preview_schedule: {
         parameters: {
             query?: never;
             header?: never;
@@ -7662,6 +6569,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7681,7 +6589,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/services": {
+    staff_list_services: {
         parameters: {
             query?: {
                 /** @description Only of this status (服务状态), by its number. */
@@ -7697,6 +6605,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7716,7 +6625,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/services/{id}/review": {
+    staff_review_service: {
         parameters: {
             query?: never;
             header?: never;
@@ -7731,6 +6640,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7750,7 +6660,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/session": {
+    staff_current_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -7759,6 +6669,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7778,7 +6689,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/session": {
+    staff_start_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -7791,6 +6702,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7810,7 +6722,7 @@ export interface operations {
             };
         };
     };
-    "delete /admin/v1/session": {
+    staff_end_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -7819,6 +6731,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done; there is nothing to tell */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -7836,7 +6749,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/shops": {
+    staff_list_shops: {
         parameters: {
             query?: {
                 /** @description From 1; the default is 1. */
@@ -7850,6 +6763,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7869,7 +6783,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/shops": {
+    staff_add_shop: {
         parameters: {
             query?: never;
             header?: {
@@ -7885,6 +6799,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -7904,7 +6819,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/staff": {
+    staff_list_staff: {
         parameters: {
             query?: {
                 /** @description From 1; the default is 1. */
@@ -7918,6 +6833,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7937,7 +6853,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/staff": {
+    staff_add_staff: {
         parameters: {
             query?: never;
             header?: {
@@ -7953,6 +6869,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -7972,7 +6889,7 @@ export interface operations {
             };
         };
     };
-    "patch /admin/v1/staff/{id}": {
+    staff_change_staff: {
         parameters: {
             query?: never;
             header?: never;
@@ -7987,6 +6904,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8006,7 +6924,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/stats": {
+    staff_show_stats: {
         parameters: {
             query?: never;
             header?: never;
@@ -8015,6 +6933,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8034,7 +6953,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/stats/history": {
+    staff_show_history: {
         parameters: {
             query?: never;
             header?: never;
@@ -8043,6 +6962,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8062,7 +6982,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/visitors/servers/test": {
+    staff_test_servers: {
         parameters: {
             query?: never;
             header?: never;
@@ -8075,6 +6995,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8094,7 +7015,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/visits": {
+    staff_visits: {
         parameters: {
             query?: {
                 /** @description `mobile` (手机端) or `web` (PC端). */
@@ -8110,11 +7031,11 @@ export interface operations {
                 /** @description 被访人手机号码 */
                 interviewee_phone?: string;
                 /** @description Visits that end after this (来访开始时间). */
-                start_time?: string;
+                start_time?: number | string;
                 /** @description Visits that start before this (来访结束时间). */
-                end_time?: string;
+                end_time?: number | string;
                 /** @description 0:未授权 1:已授权 */
-                is_auth?: number;
+                is_auth?: number | boolean;
                 /** @description From 1. */
                 page?: number;
                 /** @description At most 100. */
@@ -8126,6 +7047,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8145,7 +7067,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/visits.csv": {
+    staff_visits_file: {
         parameters: {
             query?: {
                 /** @description `mobile` (手机端) or `web` (PC端). */
@@ -8161,11 +7083,11 @@ export interface operations {
                 /** @description 被访人手机号码 */
                 interviewee_phone?: string;
                 /** @description Visits that end after this (来访开始时间). */
-                start_time?: string;
+                start_time?: number | string;
                 /** @description Visits that start before this (来访结束时间). */
-                end_time?: string;
+                end_time?: number | string;
                 /** @description 0:未授权 1:已授权 */
-                is_auth?: number;
+                is_auth?: number | boolean;
                 /** @description From 1. */
                 page?: number;
                 /** @description At most 100. */
@@ -8177,6 +7099,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8196,7 +7119,7 @@ export interface operations {
             };
         };
     };
-    "post /admin/v1/visits/erase": {
+    staff_erase: {
         parameters: {
             query?: never;
             header?: never;
@@ -8209,6 +7132,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8228,7 +7152,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/visits/on-site": {
+    staff_on_site: {
         parameters: {
             query?: {
                 /** @description From 1; the default is 1. */
@@ -8242,6 +7166,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8261,7 +7186,7 @@ export interface operations {
             };
         };
     };
-    "get /admin/v1/visits/on-site.csv": {
+    staff_on_site_file: {
         parameters: {
             query?: never;
             header?: never;
@@ -8270,6 +7195,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8289,7 +7215,7 @@ export interface operations {
             };
         };
     };
-    "get /auth/session": {
+    login_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -8298,6 +7224,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8317,7 +7244,7 @@ export interface operations {
             };
         };
     };
-    "get /auth/wechat/callback": {
+    login_callback: {
         parameters: {
             query: {
                 /** @description What WeChat gave the browser; absent when the user refused. */
@@ -8348,7 +7275,7 @@ export interface operations {
             };
         };
     };
-    "get /auth/wechat/start": {
+    login_start: {
         parameters: {
             query?: {
                 /** @description The page of ours to go to afterwards, beginning with `/`. Default `/`. */
@@ -8378,7 +7305,7 @@ export interface operations {
             };
         };
     };
-    "post /avaliable-minutes/list": {
+    slots_available_minutes: {
         parameters: {
             query?: never;
             header?: never;
@@ -8391,12 +7318,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Minutes"];
+                    "application/json": components["schemas"]["SlotsReply_Minutes"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -8405,12 +7333,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "get /avatar/{name}": {
+    visitors_avatar: {
         parameters: {
             query?: never;
             header?: never;
@@ -8421,12 +7349,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/jpeg": number[];
+                    "image/jpeg": string;
+                    "image/png": string;
                 };
             };
             /** @description What went wrong */
@@ -8435,12 +7365,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "post /demo/faults": {
+    demo_faults: {
         parameters: {
             query?: never;
             header?: never;
@@ -8453,6 +7383,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8472,7 +7403,7 @@ export interface operations {
             };
         };
     };
-    "get /demo/messages": {
+    demo_messages: {
         parameters: {
             query?: {
                 /** @description Only messages to this phone. */
@@ -8484,6 +7415,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8503,7 +7435,7 @@ export interface operations {
             };
         };
     };
-    "get /healthz": {
+    operation_health: {
         parameters: {
             query?: never;
             header?: never;
@@ -8512,6 +7444,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8531,35 +7464,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/avatar.png": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "image/png": number[];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HomemakingError"];
-                };
-            };
-        };
-    };
-    "get /homemaking/storage/{day}/{name}": {
+    homemaking_storage_picture: {
         parameters: {
             query?: never;
             header?: never;
@@ -8573,14 +7478,19 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/*": number[];
+                    "image/jpeg": string;
+                    "image/png": string;
+                    "image/gif": string;
+                    "image/webp": string;
                 };
             };
+            /** @description What the caller has is still so */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -8598,7 +7508,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/category": {
+    homemaking_category_categories: {
         parameters: {
             query?: never;
             header?: never;
@@ -8607,6 +7517,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8626,7 +7537,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/file": {
+    homemaking_file_upload: {
         parameters: {
             query?: never;
             header?: {
@@ -8642,6 +7553,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -8661,7 +7573,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/order": {
+    homemaking_order_create: {
         parameters: {
             query?: never;
             header?: {
@@ -8677,6 +7589,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -8696,7 +7609,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/order/count": {
+    homemaking_order_count: {
         parameters: {
             query: {
                 /** @description On which side (角色类型): 1 publisher (发布者), 2 consumer (消费者). */
@@ -8708,6 +7621,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8727,7 +7641,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/order/my": {
+    homemaking_order_mine: {
         parameters: {
             query: {
                 /** @description On which side (角色类型): 1 publisher (发布者), 2 consumer (消费者). */
@@ -8745,6 +7659,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8764,7 +7679,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/order/{id}": {
+    homemaking_order_show: {
         parameters: {
             query?: never;
             header?: never;
@@ -8776,6 +7691,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8795,7 +7711,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/order/{id}": {
+    homemaking_order_act: {
         parameters: {
             query?: never;
             header?: never;
@@ -8811,6 +7727,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8830,7 +7747,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/order/{id}/events": {
+    homemaking_order_history: {
         parameters: {
             query?: never;
             header?: never;
@@ -8842,6 +7759,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8861,7 +7779,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/payment/notify": {
+    homemaking_payment_notify: {
         parameters: {
             query?: never;
             header?: never;
@@ -8881,6 +7799,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description What went wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8889,6 +7808,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotTaken"];
                 };
             };
+            /** @description What went wrong */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8897,7 +7817,26 @@ export interface operations {
                     "application/json": components["schemas"]["NotTaken"];
                 };
             };
+            /** @description What went wrong */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotTaken"];
+                };
+            };
+            /** @description What went wrong */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotTaken"];
+                };
+            };
+            /** @description What went wrong */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8916,7 +7855,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/rating": {
+    homemaking_rating_rate: {
         parameters: {
             query?: never;
             header?: {
@@ -8932,6 +7871,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -8951,7 +7891,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/rating/order": {
+    homemaking_rating_of_order: {
         parameters: {
             query: {
                 /** @description The order (预约订单 id). */
@@ -8963,6 +7903,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8982,7 +7923,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/rating/service": {
+    homemaking_rating_of_service: {
         parameters: {
             query: {
                 /** @description The service (服务 id). */
@@ -8998,6 +7939,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9017,7 +7959,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/rating/{id}/reply": {
+    homemaking_rating_reply: {
         parameters: {
             query?: never;
             header?: never;
@@ -9033,6 +7975,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9052,7 +7995,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/refund": {
+    homemaking_refund_mine: {
         parameters: {
             query: {
                 /** @description On which side (角色类型): 1 publisher (发布者), 2 consumer (消费者). */
@@ -9070,6 +8013,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9089,7 +8033,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/refund": {
+    homemaking_refund_ask: {
         parameters: {
             query?: never;
             header?: {
@@ -9105,6 +8049,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -9124,7 +8069,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/refund/process": {
+    homemaking_refund_under_way: {
         parameters: {
             query: {
                 /** @description On which side (角色类型): 1 publisher (发布者), 2 consumer (消费者). */
@@ -9140,6 +8085,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9159,7 +8105,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/refund/{id}": {
+    homemaking_refund_show: {
         parameters: {
             query?: never;
             header?: never;
@@ -9171,6 +8117,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9190,7 +8137,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/refund/{id}": {
+    homemaking_refund_act: {
         parameters: {
             query?: never;
             header?: never;
@@ -9206,6 +8153,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9225,7 +8173,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/refund/{id}/appeal": {
+    homemaking_refund_appeal: {
         parameters: {
             query?: never;
             header?: never;
@@ -9241,6 +8189,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9260,7 +8209,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/refund/{id}/events": {
+    homemaking_refund_history: {
         parameters: {
             query?: never;
             header?: never;
@@ -9272,6 +8221,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9291,7 +8241,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/service": {
+    homemaking_service_create: {
         parameters: {
             query?: never;
             header?: {
@@ -9307,6 +8257,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -9326,7 +8277,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/service/count": {
+    homemaking_service_count: {
         parameters: {
             query: {
                 /** @description Type (服务类型): 1 offered (在提供), 2 wanted (正在找). */
@@ -9338,6 +8289,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9357,12 +8309,12 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/service/list": {
+    homemaking_service_list: {
         parameters: {
             query: {
-                /** @description Only of this category (分类 id); 0: of any. */
+                /** @description Only of this category (分类 id). */
                 category_id?: number;
-                /** @description Only of this type (服务类型): 1 offered (在提供), 2 wanted (正在找); 0: of any. */
+                /** @description Only of this type (服务类型): 1 offered (在提供), 2 wanted (正在找). */
                 type?: number;
                 /** @description Ours: any part of the title (标题关键字). */
                 keyword?: string;
@@ -9379,6 +8331,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9398,7 +8351,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/service/my": {
+    homemaking_service_mine: {
         parameters: {
             query: {
                 /** @description Type (服务类型): 1 offered (在提供), 2 wanted (正在找). */
@@ -9416,6 +8369,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9435,7 +8389,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/service/{id}": {
+    homemaking_service_show: {
         parameters: {
             query?: never;
             header?: never;
@@ -9447,6 +8401,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9466,7 +8421,7 @@ export interface operations {
             };
         };
     };
-    "put /homemaking/v1/service/{id}": {
+    homemaking_service_edit: {
         parameters: {
             query?: never;
             header?: never;
@@ -9478,10 +8433,11 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ServiceChange"];
+                "application/json": components["schemas"]["ServiceRequest"];
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9501,7 +8457,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/service/{id}": {
+    homemaking_service_act: {
         parameters: {
             query?: never;
             header?: never;
@@ -9517,6 +8473,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9536,7 +8493,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/token": {
+    homemaking_token_log_in: {
         parameters: {
             query?: never;
             header?: never;
@@ -9549,6 +8506,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9568,7 +8526,7 @@ export interface operations {
             };
         };
     };
-    "post /homemaking/v1/token/verify": {
+    homemaking_token_verify: {
         parameters: {
             query?: never;
             header?: never;
@@ -9581,6 +8539,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9600,7 +8559,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/user": {
+    homemaking_user_show: {
         parameters: {
             query?: never;
             header?: never;
@@ -9609,6 +8568,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9628,7 +8588,7 @@ export interface operations {
             };
         };
     };
-    "put /homemaking/v1/user": {
+    homemaking_user_change: {
         parameters: {
             query?: never;
             header?: never;
@@ -9641,6 +8601,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9660,7 +8621,7 @@ export interface operations {
             };
         };
     };
-    "get /homemaking/v1/user/sign": {
+    homemaking_user_sign: {
         parameters: {
             query?: never;
             header?: never;
@@ -9669,6 +8630,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9688,7 +8650,7 @@ export interface operations {
             };
         };
     };
-    "get /metrics": {
+    operation_metrics: {
         parameters: {
             query?: never;
             header?: never;
@@ -9697,6 +8659,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9716,7 +8679,7 @@ export interface operations {
             };
         };
     };
-    "get /qrcode/{name}": {
+    visitors_qr_code: {
         parameters: {
             query?: never;
             header?: never;
@@ -9727,12 +8690,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/jpeg": number[];
+                    "image/jpeg": string;
                 };
             };
             /** @description What went wrong */
@@ -9741,12 +8705,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "get /readyz": {
+    operation_readiness: {
         parameters: {
             query?: never;
             header?: never;
@@ -9755,6 +8719,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9774,7 +8739,7 @@ export interface operations {
             };
         };
     };
-    "post /v1./sign-in": {
+    slots_sign_in_alias_1: {
         parameters: {
             query?: never;
             header?: never;
@@ -9787,12 +8752,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_SignedIn"];
+                    "application/json": components["schemas"]["SlotsReply_SignedIn"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -9801,12 +8767,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "get /v1/accounts/me": {
+    members_me: {
         parameters: {
             query?: never;
             header?: never;
@@ -9815,6 +8781,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9834,7 +8801,7 @@ export interface operations {
             };
         };
     };
-    "put /v1/accounts/me": {
+    members_change_me: {
         parameters: {
             query?: never;
             header?: never;
@@ -9847,6 +8814,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9866,7 +8834,7 @@ export interface operations {
             };
         };
     };
-    "put /v1/accounts/me/password": {
+    members_change_password: {
         parameters: {
             query?: never;
             header?: never;
@@ -9879,6 +8847,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9898,7 +8867,7 @@ export interface operations {
             };
         };
     };
-    "get /v1/accounts/me/points": {
+    members_points: {
         parameters: {
             query?: never;
             header?: never;
@@ -9907,6 +8876,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9926,7 +8896,7 @@ export interface operations {
             };
         };
     };
-    "get /v1/accounts/me/shops": {
+    members_shops: {
         parameters: {
             query?: never;
             header?: never;
@@ -9935,6 +8905,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9954,7 +8925,7 @@ export interface operations {
             };
         };
     };
-    "post /v1/appointment/list": {
+    slots_list_appointments: {
         parameters: {
             query?: never;
             header?: never;
@@ -9967,12 +8938,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Vec_Listed"];
+                    "application/json": components["schemas"]["SlotsReply_Vec_Listed"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -9981,12 +8953,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "get /v1/auth/records": {
+    visitors_auth_records: {
         parameters: {
             query?: {
                 /** @description 员工的手机号码; without it the caller's own, or for staff everybody's. */
@@ -10002,12 +8974,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsPage_Record"];
+                    "application/json": components["schemas"]["VisitorsPage_Record"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10016,12 +8989,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "put /v1/auth/{id}": {
+    visitors_decide: {
         parameters: {
             query?: never;
             header?: never;
@@ -10036,12 +9009,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsAnswer"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10050,12 +9024,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "post /v1/available-days/list": {
+    slots_available_days: {
         parameters: {
             query?: never;
             header?: never;
@@ -10064,12 +9038,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Days"];
+                    "application/json": components["schemas"]["SlotsReply_Days"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -10078,12 +9053,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "post /v1/available-hours/list": {
+    slots_available_hours_alias_1: {
         parameters: {
             query?: never;
             header?: never;
@@ -10096,12 +9071,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Vec_Hour"];
+                    "application/json": components["schemas"]["SlotsReply_Vec_Hour"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -10110,12 +9086,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "post /v1/available-minutes/list": {
+    slots_available_minutes_alias_2: {
         parameters: {
             query?: never;
             header?: never;
@@ -10128,12 +9104,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Minutes"];
+                    "application/json": components["schemas"]["SlotsReply_Minutes"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -10142,12 +9119,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "post /v1/avaliable-hours/list": {
+    slots_available_hours: {
         parameters: {
             query?: never;
             header?: never;
@@ -10160,12 +9137,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Vec_Hour"];
+                    "application/json": components["schemas"]["SlotsReply_Vec_Hour"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -10174,12 +9152,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "post /v1/avaliable-minutes/list": {
+    slots_available_minutes_alias_1: {
         parameters: {
             query?: never;
             header?: never;
@@ -10192,12 +9170,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Minutes"];
+                    "application/json": components["schemas"]["SlotsReply_Minutes"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -10206,12 +9185,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "post /v1/cancel-appointment": {
+    slots_cancel_appointment: {
         parameters: {
             query?: never;
             header?: never;
@@ -10224,12 +9203,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Changed"];
+                    "application/json": components["schemas"]["SlotsReply_Changed"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -10238,12 +9218,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "get /v1/config/servers": {
+    visitors_servers: {
         parameters: {
             query?: never;
             header?: never;
@@ -10252,12 +9232,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_Servers"];
+                    "application/json": components["schemas"]["VisitorsReply_Servers"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10266,12 +9247,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "put /v1/config/servers": {
+    visitors_set_servers: {
         parameters: {
             query?: never;
             header?: never;
@@ -10284,12 +9265,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_Servers"];
+                    "application/json": components["schemas"]["VisitorsReply_Servers"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10298,12 +9280,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "get /v1/config/templates": {
+    visitors_templates: {
         parameters: {
             query?: never;
             header?: never;
@@ -10312,12 +9294,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_Templates"];
+                    "application/json": components["schemas"]["VisitorsReply_Templates"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10326,12 +9309,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "put /v1/config/templates": {
+    visitors_set_templates: {
         parameters: {
             query?: never;
             header?: never;
@@ -10344,12 +9327,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_Templates"];
+                    "application/json": components["schemas"]["VisitorsReply_Templates"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10358,12 +9342,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "post /v1/login/sms_code": {
+    members_send_code: {
         parameters: {
             query?: never;
             header?: {
@@ -10379,6 +9363,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10398,7 +9383,7 @@ export interface operations {
             };
         };
     };
-    "post /v1/login/token": {
+    members_log_in: {
         parameters: {
             query?: never;
             header?: never;
@@ -10411,6 +9396,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10430,7 +9416,7 @@ export interface operations {
             };
         };
     };
-    "delete /v1/login/token": {
+    members_log_out: {
         parameters: {
             query?: never;
             header?: never;
@@ -10439,6 +9425,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What was asked for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10458,7 +9445,7 @@ export interface operations {
             };
         };
     };
-    "post /v1/make-appointment": {
+    slots_make_appointment: {
         parameters: {
             query?: never;
             header?: {
@@ -10474,12 +9461,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Booked"];
+                    "application/json": components["schemas"]["SlotsReply_Booked"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -10488,12 +9476,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "post /v1/sign-in": {
+    slots_sign_in: {
         parameters: {
             query?: never;
             header?: never;
@@ -10506,12 +9494,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_SignedIn"];
+                    "application/json": components["schemas"]["SlotsReply_SignedIn"] | components["schemas"]["SlotsError"];
                 };
             };
             /** @description What went wrong */
@@ -10520,15 +9509,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };
     };
-    "post /v1/subject": {
+    visitors_apply: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A repeat with the same key and body gets the first reply again, for 24 hours */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10538,12 +9530,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_Record"];
+                    "application/json": components["schemas"]["VisitorsReply_Record"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10552,12 +9545,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "get /v1/subject/binding": {
+    visitors_employee_binding: {
         parameters: {
             query: {
                 /** @description 公众号里带过来的绑定时用的微信id */
@@ -10569,12 +9562,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_EmployeeView"];
+                    "application/json": components["schemas"]["VisitorsReply_OrNothing_EmployeeView"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10583,15 +9577,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "post /v1/subject/binding": {
+    visitors_bind_employee: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A repeat with the same key and body gets the first reply again, for 24 hours */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10601,12 +9598,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_EmployeeView"];
+                    "application/json": components["schemas"]["VisitorsReply_EmployeeView"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10615,12 +9613,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "delete /v1/subject/binding/{weixinUserId}": {
+    visitors_unbind: {
         parameters: {
             query?: never;
             header?: never;
@@ -10631,12 +9629,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsAnswer"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10645,12 +9644,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "get /v1/subject/purpose": {
+    visitors_purposes: {
         parameters: {
             query?: never;
             header?: never;
@@ -10659,12 +9658,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_Vec_Purpose"];
+                    "application/json": components["schemas"]["VisitorsReply_Vec_Purpose"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10673,12 +9673,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "post /v1/visit/qrcode": {
+    visitors_check_code: {
         parameters: {
             query?: never;
             header?: never;
@@ -10691,12 +9691,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsAnswer"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10705,12 +9706,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "get /v1/visit/records": {
+    visitors_visit_records: {
         parameters: {
             query?: {
                 /** @description `mobile` (手机端) or `web` (PC端). */
@@ -10726,11 +9727,11 @@ export interface operations {
                 /** @description 被访人手机号码 */
                 interviewee_phone?: string;
                 /** @description Visits that end after this (来访开始时间). */
-                start_time?: string;
+                start_time?: number | string;
                 /** @description Visits that start before this (来访结束时间). */
-                end_time?: string;
+                end_time?: number | string;
                 /** @description 0:未授权 1:已授权 */
-                is_auth?: number;
+                is_auth?: number | boolean;
                 /** @description From 1. */
                 page?: number;
                 /** @description At most 100. */
@@ -10742,12 +9743,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsPage_Record"];
+                    "application/json": components["schemas"]["VisitorsPage_Record"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10756,12 +9758,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "delete /v1/visit/records/{id}": {
+    visitors_delete: {
         parameters: {
             query?: never;
             header?: never;
@@ -10772,12 +9774,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsAnswer"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10786,12 +9789,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "post /v1/visit/signin": {
+    visitors_sign_in: {
         parameters: {
             query?: never;
             header?: never;
@@ -10804,12 +9807,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_VisitSignedIn"];
+                    "application/json": components["schemas"]["VisitorsReply_VisitSignedIn"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10818,12 +9822,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "post /v1/visit/signout": {
+    visitors_sign_out: {
         parameters: {
             query?: never;
             header?: never;
@@ -10836,12 +9840,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_SignedOut"];
+                    "application/json": components["schemas"]["VisitorsReply_SignedOut"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10850,12 +9855,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "get /v1/visitor/binding": {
+    visitors_visitor_binding: {
         parameters: {
             query: {
                 /** @description 公众号里带过来的绑定时用的微信id */
@@ -10867,12 +9872,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_VisitorView"];
+                    "application/json": components["schemas"]["VisitorsReply_OrNothing_VisitorView"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10881,15 +9887,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "post /v1/visitor/binding": {
+    visitors_bind_visitor: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A repeat with the same key and body gets the first reply again, for 24 hours */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10899,12 +9908,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_VisitorView"];
+                    "application/json": components["schemas"]["VisitorsReply_VisitorView"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10913,12 +9923,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "get /v1/wechat/is_binding": {
+    visitors_any_binding: {
         parameters: {
             query: {
                 /** @description 公众号里带过来的绑定时用的微信id */
@@ -10930,12 +9940,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done, or refused: the body says which */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsReply_AnyView"];
+                    "application/json": components["schemas"]["VisitorsReply_AnyView"] | components["schemas"]["VisitorsError"];
                 };
             };
             /** @description What went wrong */
@@ -10944,16 +9955,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitorsAnswer"];
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };
     };
-    "get /ws/signin-notify": {
+    slots_sign_in_notify: {
         parameters: {
             query?: {
                 /** @description First send what came after this event id (0: all), up to 24 h back; events then carry an `event_id`. */
-                after?: components["schemas"]["IntIn_0_9223372036854775807"];
+                after?: number;
             };
             header?: never;
             path?: never;
@@ -10974,7 +9985,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SlotsReply_Option_bool"];
+                    "application/json": components["schemas"]["SlotsError"];
                 };
             };
         };

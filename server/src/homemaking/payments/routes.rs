@@ -41,9 +41,11 @@ fn not_taken(status: StatusCode, message: &str) -> Response {
 }
 
 /// Where the payment gateway reports what happened (支付结果通知): signed, and answered in the gateway's own form.
-#[utoipa::path(post, path = "/homemaking/v1/payment/notify", tag = "homemaking", request_body = Object,
+#[utoipa::path(post, path = "/homemaking/v1/payment/notify", tag = "homemaking", security(("gateway" = [])),
+    request_body = Object,
     responses((status = 204, description = "Taken"), (status = 401, body = NotTaken),
-              (status = 404, body = NotTaken), (status = 409, body = NotTaken)))]
+              (status = 404, body = NotTaken), (status = 409, body = NotTaken),
+              (status = 413, body = NotTaken), (status = 503, body = NotTaken)))]
 pub async fn notify(State(app): State<App>, headers: HeaderMap, request: Request<Body>) -> Response {
     let Ok(body) = to_bytes(request.into_body(), REPORT_BYTES).await else {
         return not_taken(StatusCode::PAYLOAD_TOO_LARGE, "the report is too long");

@@ -14,7 +14,7 @@ use crate::http::access::{Admin, Auditor};
 use crate::http::choice::{Choice, choice_field};
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{Id, Prose, filter, optional};
+use crate::http::fields::{Id, IdOrAll, Prose, filter, optional};
 use crate::http::page::{Items, Page, PageQuery};
 
 impl Choice for Kind {
@@ -48,7 +48,7 @@ pub struct PaymentsQuery {
     state: Option<State>,
     /// Only of this order (预约订单 id).
     #[serde(default, deserialize_with = "filter")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline, value_type = Option<IdOrAll>)]
     order_id: Option<Id>,
 }
 

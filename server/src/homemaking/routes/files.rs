@@ -12,7 +12,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::unfold;
 use serde::Serialize;
 use tokio::task::yield_now;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::Outcome;
 use crate::app::App;
@@ -43,14 +45,26 @@ const PER_MINUTE: u32 = 120;
 /// The longest name of a field or file, in characters.
 const LONGEST_NAME: usize = 256;
 
-/// A form with any number of files, each in a field of its own.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes the form")]
-pub struct UploadForm {
-    /// A picture (文件): JPEG, PNG, GIF or WebP by its content, at most 5 MiB. Up to 9 fields, of any names.
-    #[schema(value_type = String, format = Binary)]
-    file1: Vec<u8>,
+/// A form with files, each in a field of its own, of any name.
+pub struct UploadForm;
+
+impl PartialSchema for UploadForm {
+    fn schema() -> RefOr<Schema> {
+        let picture = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .description(Some("A picture (文件): JPEG, PNG, GIF or WebP by its content, at most 5 MiB."));
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("Pictures, each in a field of its own, of any name."))
+            .additional_properties(Some(Schema::from(picture)))
+            .min_properties(Some(1))
+            .max_properties(Some(MOST_FILES))
+            .into()
+    }
 }
+
+impl ToSchema for UploadForm {}
 
 /// A picture that was uploaded.
 #[derive(Serialize, ToSchema)]
@@ -263,7 +277,9 @@ const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000,
 #[utoipa::path(get, path = "/homemaking/storage/{day}/{name}", tag = "homemaking",
     params(("day" = String, Path, description = "When it was uploaded (上传日期), `YYYYMMDD`"),
            ("name" = String, Path, description = "Its name (文件名)")),
-    responses((status = 200, content_type = "image/*", body = Vec<u8>), (status = 304)))]
+    responses((status = 200, content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/gif"),
+                                     (Vec<u8> = "image/webp"))),
+              (status = 304)))]
 pub async fn picture(
     State(app): State<App>,
     method: Method,

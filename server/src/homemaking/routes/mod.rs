@@ -26,10 +26,10 @@ type Outcome = Result<Reply, Error>;
 #[into_params(parameter_in = Query)]
 pub struct Paging {
     /// From 1 (分页页码).
-    #[param(value_type = i64)]
+    #[param(inline)]
     page: Id,
     /// At least 1, clamped to 100 (分页内容条数).
-    #[param(value_type = i64)]
+    #[param(inline)]
     count: Id,
 }
 

@@ -27,11 +27,11 @@ use crate::staff::record_change;
 pub struct RefundsQuery {
     /// Only of this status (退款订单状态), by its number.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     status: Option<IntIn<0, 5>>,
     /// 1: only those whose appeal waits for a decision (待处理的申诉).
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     appeal_waiting: Option<Flag>,
 }
 
@@ -119,7 +119,7 @@ pub async fn decide_refund(
 pub struct RatingsQuery {
     /// Only of this status (评价状态), by its number.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     status: Option<IntIn<0, 2>>,
 }
 

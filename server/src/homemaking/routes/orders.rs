@@ -64,11 +64,11 @@ pub async fn create(State(app): State<App>, user: User, input: Input<OrderReques
 #[into_params(parameter_in = Query)]
 pub struct MineQuery {
     /// On which side (角色类型): 1 publisher (发布者), 2 consumer (消费者).
-    #[param(value_type = i64)]
+    #[param(inline)]
     role: RoleNumber,
     /// Only of this status (订单状态), see the appendix.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     status: Option<IntIn<0, 6>>,
 }
 
@@ -101,7 +101,7 @@ pub async fn mine(
 #[into_params(parameter_in = Query)]
 pub struct CountQuery {
     /// On which side (角色类型): 1 publisher (发布者), 2 consumer (消费者).
-    #[param(value_type = i64)]
+    #[param(inline)]
     role: RoleNumber,
 }
 
@@ -170,7 +170,7 @@ pub struct Acted {
     /// Ours, only where the payer's phone has to agree: what `wx.requestPayment` takes (微信支付参数). The order is paid when
     /// WeChat Pay says so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<HashMap<String, Value>>)]
     payment: Option<serde_json::Map<String, serde_json::Value>>,
 }
 

@@ -163,7 +163,7 @@ impl ReviewedRating {
 #[into_params(parameter_in = Query)]
 pub struct OfOrderQuery {
     /// The order (预约订单 id).
-    #[param(value_type = i64)]
+    #[param(inline)]
     order_id: Id,
 }
 
@@ -190,7 +190,7 @@ pub async fn of_order(
 #[into_params(parameter_in = Query)]
 pub struct OfServiceQuery {
     /// The service (服务 id).
-    #[param(value_type = i64)]
+    #[param(inline)]
     service_id: Id,
 }
 

@@ -179,11 +179,11 @@ async fn list(
 #[into_params(parameter_in = Query)]
 pub struct MineQuery {
     /// On which side (角色类型): 1 publisher (发布者), 2 consumer (消费者).
-    #[param(value_type = i64)]
+    #[param(inline)]
     role: RoleNumber,
     /// Only of this status (退款订单状态), see the appendix.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     status: Option<IntIn<0, 5>>,
 }
 
@@ -206,7 +206,7 @@ pub async fn mine(
 #[into_params(parameter_in = Query)]
 pub struct ProcessQuery {
     /// On which side (角色类型): 1 publisher (发布者), 2 consumer (消费者).
-    #[param(value_type = i64)]
+    #[param(inline)]
     role: RoleNumber,
 }
 

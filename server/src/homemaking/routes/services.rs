@@ -19,7 +19,7 @@ use crate::http::access::BaseUrl;
 use crate::http::choice::{Choice, choice_field};
 use crate::http::envelope::{HomemakingReply, Reply};
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{Day, Flag, Id, IntIn, Line, Name, Price, Prose, filter, kept, optional};
+use crate::http::fields::{Day, Flag, Id, IdOrAll, IntIn, Line, Name, Price, Prose, filter, kept, optional};
 use crate::http::idempotency;
 use crate::http::page::Page;
 
@@ -46,15 +46,15 @@ choice_field!(Sort);
 pub struct ListQuery {
     /// Only of this category (分类 id); 0: of any.
     #[serde(default, deserialize_with = "filter")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline, value_type = Option<IdOrAll>)]
     category_id: Option<Id>,
     /// Only of this type (服务类型): 1 offered (在提供), 2 wanted (正在找); 0: of any.
     #[serde(rename = "type", default, deserialize_with = "filter")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline, value_type = Option<IntIn<0, 2>>)]
     kind: Option<Kind>,
     /// Ours: any part of the title (标题关键字).
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     keyword: Option<Line<64>>,
     /// Ours: in which order (排序), `newest` unless given.
     #[serde(default, deserialize_with = "optional")]
@@ -226,11 +226,11 @@ pub async fn create(State(app): State<App>, user: User, input: Input<ServiceRequ
 pub struct MineQuery {
     /// Type (服务类型): 1 offered (在提供), 2 wanted (正在找).
     #[serde(rename = "type")]
-    #[param(value_type = i64)]
+    #[param(inline)]
     kind: Kind,
     /// Only of this status (服务状态), see the appendix.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     status: Option<IntIn<0, 5>>,
 }
 
@@ -259,7 +259,7 @@ pub async fn mine(
 pub struct CountQuery {
     /// Type (服务类型): 1 offered (在提供), 2 wanted (正在找).
     #[serde(rename = "type")]
-    #[param(value_type = i64)]
+    #[param(inline)]
     kind: Kind,
 }
 

@@ -21,7 +21,7 @@ use crate::http::access::{Admin, Auditor, BaseUrl};
 use crate::http::choice::{Choice, choice_field};
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{Id, IntIn, Line, Moment, Prose, filter, optional};
+use crate::http::fields::{Id, IdOrAll, IntIn, Line, Moment, Prose, filter, optional};
 use crate::http::idempotency;
 use crate::http::page::{Items, Page, PageQuery};
 use crate::staff::{Role, record_change};
@@ -31,7 +31,7 @@ use crate::staff::{Role, record_change};
 pub struct ServicesQuery {
     /// Only of this status (服务状态), by its number.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     status: Option<IntIn<0, 5>>,
 }
 
@@ -133,15 +133,15 @@ pub async fn review_service(
 pub struct OrdersQuery {
     /// Only of this status (订单状态), by its number.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     status: Option<IntIn<0, 6>>,
     /// Only this order number (订单号).
     #[serde(default, deserialize_with = "filter")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline, value_type = Option<IdOrAll>)]
     order_no: Option<Id>,
     /// Only with this user on either side (用户 id).
     #[serde(default, deserialize_with = "filter")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline, value_type = Option<IdOrAll>)]
     user_id: Option<Id>,
 }
 

@@ -181,8 +181,14 @@ impl Address {
 
 impl PartialSchema for Address {
     fn schema() -> RefOr<Schema> {
-        let types = [Type::Object, Type::String];
-        ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).into()
+        let values = [Type::String, Type::Number, Type::Boolean, Type::Null];
+        let value =
+            ObjectBuilder::new().schema_type(SchemaType::from_iter(values)).max_length(Some(LONGEST_ENTRY));
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::Object, Type::String]))
+            .additional_properties(Some(Schema::from(value)))
+            .max_properties(Some(ENTRIES))
+            .into()
     }
 }
 

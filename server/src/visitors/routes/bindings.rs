@@ -9,7 +9,7 @@ use super::Outcome;
 use crate::app::App;
 use crate::error::Error;
 use crate::http::access::BaseUrl;
-use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
+use crate::http::envelope::{Nothing, OrNothing, Reply, VisitorsAnswer, VisitorsReply};
 use crate::http::extract::{Input, Query};
 use crate::http::fields::{Field as _, Line, Name, OpenId, Phone, Scalar, optional};
 use crate::http::idempotency;
@@ -23,7 +23,7 @@ use crate::visitors::{Binding, BindingRole, binding, login, rules};
 pub struct WhoQuery {
     /// 公众号里带过来的绑定时用的微信id
     #[serde(rename = "weixinUserId")]
-    #[param(value_type = String)]
+    #[param(inline)]
     weixin_user_id: OpenId,
 }
 
@@ -110,13 +110,9 @@ pub struct AnyView {
     phone: String,
 }
 
-/// Nobody: `{}`.
-#[derive(Serialize)]
-struct NotBound {}
-
 /// Whether an employee's WeChat is bound (员工查询微信是否已绑定); `{}` if not.
 #[utoipa::path(get, path = "/v1/subject/binding", tag = "visitors", params(WhoQuery),
-    responses((status = 200, body = VisitorsReply<EmployeeView>)))]
+    responses((status = 200, body = VisitorsReply<OrNothing<EmployeeView>>)))]
 pub async fn employee_binding(
     State(app): State<App>,
     caller: Caller,
@@ -128,16 +124,16 @@ pub async fn employee_binding(
         Some(binding) if binding.role == BindingRole::Employee => {
             match directory::look_up(&app, &binding.name, &binding.phone).await? {
                 Some(employee) => Reply::ok(&EmployeeView::new(&app, &base, employee).await?),
-                None => Reply::ok(&NotBound {}),
+                None => Reply::ok(&Nothing {}),
             }
         }
-        _ => Reply::ok(&NotBound {}),
+        _ => Reply::ok(&Nothing {}),
     }
 }
 
 /// Whether a visitor's WeChat is bound (访客查询微信是否已绑定); `{}` if not.
 #[utoipa::path(get, path = "/v1/visitor/binding", tag = "visitors", params(WhoQuery),
-    responses((status = 200, body = VisitorsReply<VisitorView>)))]
+    responses((status = 200, body = VisitorsReply<OrNothing<VisitorView>>)))]
 pub async fn visitor_binding(
     State(app): State<App>,
     caller: Caller,
@@ -146,7 +142,7 @@ pub async fn visitor_binding(
     caller.may_act_for(&query.weixin_user_id, Role::Auditor)?;
     match binding::current(&app, &query.weixin_user_id).await? {
         Some(binding) if binding.role == BindingRole::Visitor => Reply::ok(&VisitorView::from(binding)),
-        _ => Reply::ok(&NotBound {}),
+        _ => Reply::ok(&Nothing {}),
     }
 }
 

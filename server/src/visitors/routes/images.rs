@@ -27,7 +27,7 @@ fn picture(media: &str, body: &str, seconds: i64) -> Result<Response, Error> {
 }
 
 /// A code's picture (访客二维码图片), until the visit ends.
-#[utoipa::path(get, path = "/qrcode/{name}", tag = "visitors", params(("name" = String, Path)),
+#[utoipa::path(get, path = "/qrcode/{name}", tag = "visitors", security(()), params(("name" = String, Path)),
     responses((status = 200, content_type = "image/jpeg", body = Vec<u8>)))]
 pub async fn qr_code(State(app): State<App>, Path(name): Path<String>) -> Result<Response, Error> {
     let token = name.strip_suffix(".jpg").filter(|token| qr::is_token(token));
@@ -39,8 +39,8 @@ pub async fn qr_code(State(app): State<App>, Path(name): Path<String>) -> Result
 }
 
 /// An employee's portrait (员工头像).
-#[utoipa::path(get, path = "/avatar/{name}", tag = "visitors", params(("name" = String, Path)),
-    responses((status = 200, content_type = "image/jpeg", body = Vec<u8>)))]
+#[utoipa::path(get, path = "/avatar/{name}", tag = "visitors", security(()), params(("name" = String, Path)),
+    responses((status = 200, content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png")))))]
 pub async fn avatar(State(app): State<App>, Path(name): Path<String>) -> Result<Response, Error> {
     let found = app.db.point("visitors.avatar", move |tx| store::directory::picture(tx, &name)).await?;
     let found = found.ok_or_else(Error::unknown_path)?;

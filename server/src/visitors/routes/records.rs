@@ -28,47 +28,47 @@ const PAGE_SIZE: i64 = 5;
 pub struct RecordsQuery {
     /// `mobile` (手机端) or `web` (PC端).
     #[serde(rename = "type", default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     kind: Option<Line<16>>,
     /// 申请人的手机号码; needed with `mobile`.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     proposer: Option<Phone>,
     /// Any part of the visitor's name (访客姓名，支持模糊查询).
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     name: Option<Name>,
     /// 访客手机号码
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     phone: Option<Phone>,
     /// Any part of the interviewee's name (被访人姓名，支持模糊查询).
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     interviewee: Option<Name>,
     /// 被访人手机号码
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     interviewee_phone: Option<Phone>,
     /// Visits that end after this (来访开始时间).
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     start_time: Option<Moment>,
     /// Visits that start before this (来访结束时间).
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     end_time: Option<Moment>,
     /// 0:未授权 1:已授权
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     is_auth: Option<Flag>,
     /// From 1.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     page: Option<Id>,
     /// At most 100.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     size: Option<Id>,
 }
 
@@ -155,15 +155,15 @@ fn may_see(caller: &Caller, proposer: &str, query: &RecordsQuery) -> Result<(), 
 pub struct AuthRecordsQuery {
     /// 员工的手机号码; without it the caller's own, or for staff everybody's.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     phone: Option<Phone>,
     /// From 1.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     page: Option<Id>,
     /// At most 100.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline)]
     size: Option<Id>,
 }
 

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::http::access::{Admin, Auditor, BaseUrl, Reception};
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{Id, Phone, Prose, filter, optional};
+use crate::http::fields::{Id, IdOrAll, Phone, Prose, filter, optional};
 use crate::http::idempotency;
 use crate::http::page::{Items, Page, PageQuery};
 use crate::staff::record_change;
@@ -233,7 +233,7 @@ pub async fn on_site_file(State(app): State<App>, _: Auditor) -> Result<Response
 pub struct ScansQuery {
     /// Only scans of this record's codes.
     #[serde(default, deserialize_with = "filter")]
-    #[param(value_type = Option<i64>)]
+    #[param(inline, value_type = Option<IdOrAll>)]
     visit_id: Option<Id>,
 }
 
@@ -259,7 +259,7 @@ pub async fn scans_list(
 pub struct BlocklistQuery {
     /// Only this phone.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     phone: Option<Phone>,
 }
 

@@ -73,6 +73,7 @@ pub struct ApplyRequest {
     group_ids: Value,
     /// 随行人员数组, at most 20.
     #[serde(default, alias = "retinue")]
+    #[schema(max_items = 20)]
     retinues: Option<Vec<RetinueRequest>>,
 }
 

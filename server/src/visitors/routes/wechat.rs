@@ -30,7 +30,7 @@ const STATE_LIFETIME: i64 = 5 * MINUTE;
 pub struct StartQuery {
     /// The page of ours to go to afterwards, beginning with `/`. Default `/`.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     next: Option<Line<500>>,
 }
 
@@ -81,9 +81,9 @@ pub async fn start(
 pub struct CallbackQuery {
     /// What WeChat gave the browser; absent when the user refused.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     code: Option<Line<256>>,
-    #[param(value_type = String)]
+    #[param(inline)]
     state: Line<128>,
 }
 
@@ -139,7 +139,8 @@ pub enum AccessMode {
 }
 
 /// How callers are known here, and whom WeChat vouched for: the page cannot read its own cookie.
-#[utoipa::path(get, path = "/auth/session", tag = "login", responses((status = 200, body = Access)))]
+#[utoipa::path(get, path = "/auth/session", tag = "login", security((), ("wechat" = [])),
+    responses((status = 200, body = Access)))]
 pub async fn session(State(app): State<App>, parts: Parts) -> Outcome {
     let mode = match app.mode {
         Mode::Documented => "documented",

@@ -37,7 +37,7 @@ export async function mine() {
 }
 
 export async function cancel(id: number) {
-  const body = { open_id: await openId(), appintment_id: id }
+  const body = { open_id: await openId(), appointment_id: id }
   await slots(api.POST('/v1/cancel-appointment', { body }))
   return true
 }

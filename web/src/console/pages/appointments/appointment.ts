@@ -21,7 +21,7 @@ export function timeOf(appointment: Pick<Appointment, 'day' | 'hour' | 'minute'>
 
 /** Signs in; whether it was signed in before. */
 export async function signIn(id: number): Promise<boolean> {
-  return (await slots(api.POST('/v1/sign-in', { body: { appintment_id: id } }))).already
+  return (await slots(api.POST('/v1/sign-in', { body: { appointment_id: id } }))).already
 }
 
 export async function cancel(id: number): Promise<void> {
