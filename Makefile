@@ -8,7 +8,7 @@ WITH_POSTGRES := scripts/with-postgres
 # The same for Node.js and Chromium, which only the pages need.
 WITH_WEB := scripts/with-web
 
-.PHONY: demo web test test-server test-web test-clients check check-server check-web bless bench dist
+.PHONY: demo web test test-server test-web test-clients test-api check check-server check-web bless bench dist
 
 demo: web ## Build the pages and the server, and run the demo on the embedded database.
 	cargo run --release --package yuyue -- serve --demo --listen $(LISTEN)
@@ -16,7 +16,7 @@ demo: web ## Build the pages and the server, and run the demo on the embedded da
 web: ## Build the pages, if Node.js is there.
 	scripts/build-web
 
-test: check web test-server test-web test-clients ## Everything: format, lints, all tests on both engines, in a browser and by clients.
+test: check web test-server test-web test-clients test-api ## Everything: format, lints, all tests on both engines, in a browser, by clients and by the API's tools.
 
 test-server: ## All tests of the server, on both engines.
 	$(WITH_POSTGRES) cargo test --workspace --all-targets -- --test-threads=$(TEST_THREADS)
@@ -26,6 +26,9 @@ test-web: ## The pages in a browser, against a demo of their own.
 
 test-clients: ## A front end of each document, as its reader would write it, against a demo of its own.
 	$(WITH_WEB) --no-browser scripts/test-clients
+
+test-api: ## The API's description, by the tools that read such documents, against demos of its own.
+	$(WITH_WEB) --no-browser scripts/with-python scripts/test-api
 
 check: check-server check-web ## Format, lints, types and dependency policy; the pages' units.
 

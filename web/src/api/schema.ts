@@ -967,6 +967,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/homemaking/avatar.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The picture of whoever has none (默认头像). */
+        get: operations["homemaking_avatar_default_avatar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/homemaking/storage/{day}/{name}": {
         parameters: {
             query?: never;
@@ -1010,7 +1027,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Upload pictures (文件上传). What nothing shows a day later is removed. */
+        /** Upload pictures (文件上传). What nothing shows a day later is removed, without a `token` an hour later. */
         post: operations["homemaking_file_upload"];
         delete?: never;
         options?: never;
@@ -1165,7 +1182,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A service's ratings that are shown (根据服务 id 查询评价列表), newest first. */
+        /** A service's ratings that are shown (根据服务 id 查询评价列表), newest first; guests may read them. */
         get: operations["homemaking_rating_of_service"];
         put?: never;
         post?: never;
@@ -1354,7 +1371,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One service (查询指定id的服务); somebody else's only while it is published. */
+        /** One service (查询指定id的服务); somebody else's only while it is published, which guests may read too. */
         get: operations["homemaking_service_show"];
         /** Edit a service (编辑服务); staff then look at it anew. */
         put: operations["homemaking_service_edit"];
@@ -2070,11 +2087,15 @@ export interface components {
              * @description Ours, only where the payer's phone has to agree: what `wx.requestPayment` takes (微信支付参数). The order is paid when
              *     WeChat Pay says so.
              */
-            payment?: Record<string, never> | null;
+            payment?: {
+                [key: string]: unknown;
+            } | null;
             /** @description Whether it was done (更新成功标识). */
             result: boolean;
         };
-        Address: Record<string, never> | string;
+        Address: {
+            [key: string]: string | number | boolean | null;
+        } | string;
         /** @description Either binding. */
         AnyView: {
             avatar: string;
@@ -2164,11 +2185,15 @@ export interface components {
             /** @description What was done, such as `appointment.cancel`. */
             action: string;
             /** @description How it is; null for what was deleted. */
-            after?: Record<string, never> | null;
+            after?: {
+                [key: string]: unknown;
+            } | null;
             /** @description When, `YYYY-MM-DD HH:MM:SS`. */
             at: string;
             /** @description How it was; null for what was added. */
-            before?: Record<string, never> | null;
+            before?: {
+                [key: string]: unknown;
+            } | null;
             /**
              * Format: int64
              * @description Id of the entry.
@@ -2408,7 +2433,9 @@ export interface components {
             /** @description `sms`, `voice` or `wechat`. */
             channel: string;
             /** @description The template's variables; a login code is `params.code`. */
-            params: Record<string, never>;
+            params: {
+                [key: string]: unknown;
+            };
             template: string;
             to: string;
         };
@@ -3775,7 +3802,9 @@ export interface components {
         /** @description An order (预约订单). */
         OrderView: {
             /** @description What `wx.chooseAddress()` gave (下单时提交的地址信息), null without one. */
-            address_snap?: Record<string, never> | null;
+            address_snap?: {
+                [key: string]: unknown;
+            } | null;
             /** @description Who ordered it (服务消费者个人信息). */
             consumer: components["schemas"]["Person"];
             /** @description When it was created (订单创建时间). */
@@ -3900,7 +3929,7 @@ export interface components {
         };
         /** @description Somebody, as others see them (发布者、消费者、评价人). */
         Person: {
-            /** @description Address of the picture (用户头像图片地址); "" while there is none. */
+            /** @description Address of the picture (用户头像图片地址); a plain one of ours while they have none. */
             avatar: string;
             /**
              * Format: int64
@@ -4398,6 +4427,18 @@ export interface components {
             /** @description Operation (服务操作类型): 1 publish (发布服务), 2 pause (暂停发布), 3 cancel (取消服务). */
             action: components["schemas"]["IntIn_1_3"];
         };
+        /** @description What a publisher changes of a service; whatever is left out is kept. */
+        ServiceChange: {
+            begin_date?: components["schemas"]["Day"] | null;
+            category_id?: components["schemas"]["IntIn_1_9223372036854775807"] | null;
+            cover_image_id?: components["schemas"]["IntIn_1_9223372036854775807"] | null;
+            description?: components["schemas"]["Prose_5000"] | null;
+            designated_place?: components["schemas"]["IntIn_0_1"] | null;
+            end_date?: components["schemas"]["Day"] | null;
+            price?: components["schemas"]["Price"] | null;
+            title?: components["schemas"]["Line_64"] | null;
+            type?: components["schemas"]["IntIn_1_2"] | null;
+        };
         ServiceCounts: {
             /**
              * Format: int64
@@ -4823,6 +4864,11 @@ export interface components {
         Stats: {
             /**
              * Format: int64
+             * @description Appeals against refused refunds that wait for staff (待处理申诉).
+             */
+            appeals_waiting: number;
+            /**
+             * Format: int64
              * @description Appointments today that are not cancelled (今日预约).
              */
             appointments_today: number;
@@ -4962,13 +5008,11 @@ export interface components {
             path: string;
         };
         Url: string;
+        /** @description What changes; whatever is left out is kept, for clients send parts. */
         UserRequest: {
-            /** @description Address of the picture (用户头像图片地址). */
-            avatar: components["schemas"]["Url"];
-            /** @description Gender (性别): 0 unknown (未知), 1 male (男), 2 female (女). */
-            gender: components["schemas"]["IntIn_0_2"];
-            /** @description WeChat nickname (用户微信昵称). */
-            nickname: components["schemas"]["Line_64"];
+            avatar?: components["schemas"]["Url"] | null;
+            gender?: components["schemas"]["IntIn_0_2"] | null;
+            nickname?: components["schemas"]["Line_64"] | null;
             real_name?: components["schemas"]["Line_64"] | null;
             tel?: components["schemas"]["Tel"] | null;
         };
@@ -4981,8 +5025,7 @@ export interface components {
             valid: boolean;
         };
         VerifyRequest: {
-            /** @description A token (令牌内容). */
-            token: components["schemas"]["Line_256"];
+            token?: components["schemas"]["Line_256"] | null;
         };
         VisitSignInRequest: {
             /** @description 访客（或随行人员）的手机号码 */
@@ -7464,6 +7507,35 @@ export interface operations {
             };
         };
     };
+    homemaking_avatar_default_avatar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HomemakingError"];
+                };
+            };
+        };
+    };
     homemaking_storage_picture: {
         parameters: {
             query?: never;
@@ -8312,9 +8384,9 @@ export interface operations {
     homemaking_service_list: {
         parameters: {
             query: {
-                /** @description Only of this category (分类 id). */
+                /** @description Only of this category (分类 id); 0: of any. */
                 category_id?: number;
-                /** @description Only of this type (服务类型): 1 offered (在提供), 2 wanted (正在找). */
+                /** @description Only of this type (服务类型): 1 offered (在提供), 2 wanted (正在找); 0: of any. */
                 type?: number;
                 /** @description Ours: any part of the title (标题关键字). */
                 keyword?: string;
@@ -8433,7 +8505,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ServiceRequest"];
+                "application/json": components["schemas"]["ServiceChange"];
             };
         };
         responses: {
