@@ -16,7 +16,7 @@ use crate::adapters::storage::{Bucket, Storage};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::demo::Demo;
-use crate::homemaking::upload_memory::UploadMemory;
+use crate::http::body_memory::BodyMemory;
 use crate::ids::Ids;
 use crate::live::Live;
 use crate::secrets::Secrets;
@@ -44,7 +44,7 @@ pub struct Parts {
     /// `None` without an SMS account.
     pub sms: Option<SmsClient>,
     pub storage: Storage,
-    pub upload_memory: UploadMemory,
+    pub body_memory: BodyMemory,
     /// `None` without an IM application.
     pub im: Option<UserSigner>,
     pub live: Live,
@@ -105,7 +105,7 @@ impl App {
             secrets,
             sms,
             storage,
-            upload_memory: UploadMemory::default(),
+            body_memory: BodyMemory::default(),
             im,
             live: Live::default(),
             stopping: tokio::sync::watch::Sender::new(false),

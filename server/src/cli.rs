@@ -136,7 +136,17 @@ type Outcome = Result<(), String>;
 pub fn run(cli: Cli) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    match cli.command {
+    let outcome = do_as_told(cli.command, &runtime);
+    // A thread that waits for a database which stands still must not keep the program from ending.
+    runtime.shutdown_timeout(LAST_WAIT);
+    outcome
+}
+
+/// What is still running when all is done gets this long to end by itself.
+const LAST_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
+
+fn do_as_told(command: Command, runtime: &tokio::runtime::Runtime) -> Outcome {
+    match command {
         Command::Serve(serve) => runtime.block_on(run_server(serve)),
         Command::Migrate(settings) => runtime.block_on(migrate(settings.load(None)?)),
         Command::Openapi => print_openapi(),

@@ -80,12 +80,11 @@ impl Default for Live {
 }
 
 impl Live {
-    /// Events from now on, and the id of the last one before them. A receiver that falls behind the
-    /// backlog is told so.
+    /// What this node hands out from now on, which may have been committed before. A receiver that
+    /// falls behind the backlog is told so.
     #[must_use]
-    pub fn subscribe(&self) -> (i64, broadcast::Receiver<Arc<Event>>) {
-        // In this order: an event between the two is seen as missed, not as had.
-        (self.newest.load(Ordering::SeqCst), self.events.subscribe())
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.events.subscribe()
     }
 
     /// How many clients are connected to this node.

@@ -1,33 +1,56 @@
 //! Runs the application on a socket until it is told to stop.
 
-use std::sync::Arc;
+mod connections;
+mod leftover;
+mod stream;
+
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tower::ServiceExt as _;
+use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
-use crate::{http, live, outbox, visitors};
+use crate::{live, outbox, visitors};
 
-/// A client that takes longer to send a request's head is cut off.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// What running out of file descriptors needs to pass.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a client may keep a connection waiting, and who is trusted with many.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the whole head of a request, from when the connection was taken or the last reply went out.
+    pub head: Duration,
+    /// For taking anything at all of what is sent to it.
+    pub write: Duration,
+    /// Whether the connections of this machine, such as its reverse proxy's, are nobody's in particular.
+    pub trusts_loopback: bool,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(15), write: Duration::from_secs(30), trusts_loopback: true }
+    }
+}
+
+/// The most of a stop that is kept for writing down the last scans and closing the database.
+const LONGEST_CLOSING: Duration = Duration::from_secs(5);
 
 /// Serves until `stop`, then finishes what is in flight, but waits no longer than the setting says.
 ///
 /// # Errors
 /// When the database cannot be read at the start, or closed at the end.
 pub async fn run(app: App, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), String> {
+    run_with(Patience::default(), app, listener, stop).await
+}
+
+/// As [`run`], with another patience.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    patience: Patience,
+    app: App,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), String> {
     live::begin(&app).await.map_err(|error| error.cause.unwrap_or_default())?;
     let mut background = JoinSet::new();
     background.spawn(live::run(app.clone()));
@@ -35,62 +58,37 @@ pub async fn run(app: App, listener: TcpListener, stop: impl Future<Output = ()>
     background.spawn(visitors::scans::run(app.clone()));
     let worker = tokio::spawn(outbox::worker::run(app.clone()));
 
-    let graceful = GracefulShutdown::new();
+    let connections = connections::Connections::new(&app, patience);
     tokio::select! {
-        () = accept(&app, &listener, &graceful) => {}
+        () = connections.accept(&app, &listener) => {}
         () = stop => tracing::info!("stopping"),
     }
     drop(listener);
     app.stopping.send_replace(true);
+    let all = app.config.server.shutdown_timeout;
+    let end = Instant::now() + all;
     let finished = async {
-        graceful.shutdown().await;
+        connections.ended().await;
         worker.await
     };
-    if tokio::time::timeout(app.config.server.shutdown_timeout, finished).await.is_err() {
+    if timeout_at(end - LONGEST_CLOSING.min(all / 4), finished).await.is_err() {
         tracing::warn!("some requests or messages did not end in time and were cut off");
     }
     // Whatever is cut off is a row in the database and goes on at the next start.
     background.shutdown().await;
+    if let Ok(closed) = timeout_at(end, close(app)).await {
+        return closed;
+    }
+    tracing::error!("the database stands still: it was left as it is, with scans that were not written yet");
+    Ok(())
+}
+
+async fn close(app: App) -> Result<(), String> {
     if let Err(error) = visitors::scans::flush(&app).await {
         tracing::error!(cause = error.cause, "the last scans could not be written");
     }
     // Closing the database waits for its threads, which must not hold up an async thread.
     tokio::task::spawn_blocking(move || drop(app)).await.map_err(|error| error.to_string())
-}
-
-/// Takes connections, as many at once as the setting says.
-async fn accept(app: &App, listener: &TcpListener, graceful: &GracefulShutdown) {
-    let router = http::router::build(app);
-    let mut protocol = auto::Builder::new(TokioExecutor::new()).http1_only();
-    protocol.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let places = Arc::new(Semaphore::new(app.config.server.max_connections));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        // Replies are small and whole: waiting for more to send with them only delays them.
-        let _ = stream.set_nodelay(true);
-        let service = router.clone().map_request(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request
-        });
-        let connection =
-            protocol.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
-        let connection = graceful.watch(connection.into_owned());
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-            drop(place);
-        });
-    }
 }
 
 /// Histograms keep every sample until they are folded into their buckets; without this they would

@@ -142,7 +142,7 @@ fn variant<Files: RustEmbed>(
 }
 
 /// Whether `encoding` is among those the caller takes, and not ruled out by `q=0`.
-fn takes(headers: &HeaderMap, encoding: &str) -> bool {
+pub(crate) fn takes(headers: &HeaderMap, encoding: &str) -> bool {
     let lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|item| {
         let (name, quality) = item.split_once(';').unwrap_or((item, ""));
@@ -155,7 +155,8 @@ fn hash(file: &EmbeddedFile) -> String {
     hex::encode(&file.metadata.sha256_hash()[..16])
 }
 
-fn has_already(headers: &HeaderMap, tag: &str) -> bool {
+/// Whether the caller has what `tag` names.
+pub(crate) fn has_already(headers: &HeaderMap, tag: &str) -> bool {
     let tags = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     tags.split(',').any(|other| other.trim().trim_start_matches("W/") == tag)
 }

@@ -4,6 +4,7 @@
 mod client;
 mod growth;
 mod home;
+mod hostile;
 mod report;
 mod scenarios;
 mod server;
@@ -149,9 +150,20 @@ async fn measure_visits(report: &mut Report, engine: &'static str, server: &Serv
     settle().await;
     // Warms up what the floor, which has run for minutes, does not use.
     measure(server, JUDGED, &gate).await;
+    measure_beside_hostile(report, engine, server, &gate).await;
     for scenario in [gate, visits::Visits::sign_in(), visits.application()] {
         measure_judged(report, engine, server, &scenario).await;
     }
+}
+
+/// A gate as it mostly is, with a scan now and then: alone, and beside clients that send all they may.
+async fn measure_beside_hostile(report: &mut Report, engine: &'static str, server: &Server, gate: &Scenario) {
+    let quiet = measure(server, 1, gate).await.p99;
+    let hostile = hostile::Hostile::start(&server.address);
+    let beside = measure(server, 1, gate).await.p99;
+    drop(hostile);
+    report.hostile.push((engine, quiet, beside));
+    settle().await;
 }
 
 /// Orders: placing them, then moving those on to a rating.

@@ -21,6 +21,8 @@ pub struct Report {
     pub starts: Vec<(&'static str, Duration, f64)>,
     /// Engine, request, median at 10,000 and at 1,000,000 appointments.
     pub growth: Vec<(&'static str, &'static str, Duration, Duration)>,
+    /// Engine, p99 of a gate's check alone, and beside hostile clients.
+    pub hostile: Vec<(&'static str, Duration, Duration)>,
     /// Connections and transactions a second of `pgbench -N`.
     pub pgbench: Vec<(usize, f64)>,
 }
@@ -107,6 +109,12 @@ impl Report {
         );
         let gate = self.rate("PostgreSQL", "QR check at a gate");
         line("QR check on PostgreSQL, of the bare route", "≥ 0.5", gate.map(of_floor));
+        for (engine, quiet, beside) in &self.hostile {
+            let ratio = beside.as_secs_f64() / quiet.as_secs_f64();
+            let what =
+                format!("p99 of a QR check on {engine} beside 12 connections of hostile bodies, of alone");
+            line(&what, "≤ 5", Some(ratio));
+        }
         for (engine, name, small, large) in &self.growth {
             let is_list = ["records", "list of services"].iter().any(|list| name.starts_with(list));
             let wanted = if is_list { "≤ 3" } else { "≤ 1.5" };

@@ -20,7 +20,6 @@ pub mod routes;
 pub mod rules;
 pub mod states;
 pub mod store;
-pub mod upload_memory;
 pub mod view;
 
 use yuyue_db::Tx;

@@ -101,14 +101,9 @@ pub(crate) use choice_field;
 /// # Errors
 /// When the value is neither true nor false.
 pub fn optional_truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    match serde_json::Value::deserialize(deserializer)? {
-        serde_json::Value::Null => Ok(None),
-        serde_json::Value::Bool(truth) => Ok(Some(truth)),
-        _ => Err(D::Error::custom(Expected {
-            zh: "应为 true 或 false".into(),
-            en: "expected true or false".into(),
-        })),
-    }
+    Option::deserialize(deserializer).map_err(|_| {
+        D::Error::custom(Expected { zh: "应为 true 或 false".into(), en: "expected true or false".into() })
+    })
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::{Error, Kind};
+use crate::http::characters;
 use crate::http::log::{self, RequestId};
 
 /// A success: data, and the status where the product uses one.
@@ -284,7 +285,10 @@ pub async fn apply(product: Product, limit: Duration, request: Request, next: Ne
     let english = prefers_english(&request);
     let id = request.extensions().get::<RequestId>().copied().unwrap_or_default();
     let asked = Asked { english, id, line: (product == Product::Homemaking).then(|| line(&request)) };
-    let mut response = log::guard(limit, next.run(request)).await;
+    let mut response = match characters::expect_clean_address(request.uri()) {
+        Ok(()) => log::guard(limit, next.run(request)).await,
+        Err(error) => error.into_response(),
+    };
     if let Some(reply) = response.extensions_mut().remove::<Reply>() {
         return product.success(response, reply, id);
     }

@@ -1,16 +1,18 @@
 //! Reading requests: JSON bodies and queries into structs of [`crate::http::fields`].
 
-use axum::body::Bytes;
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::http::fields::{Expected, REQUIRED};
 use crate::http::idempotency::Once;
+use crate::http::{body, characters};
+use crate::secrets::Secrets;
 
 /// The most bytes of a JSON body.
 pub const BODY_LIMIT: usize = 1 << 20;
@@ -24,23 +26,34 @@ pub struct Input<T, const LIMIT: usize = BODY_LIMIT> {
     pub once: Option<Once>,
 }
 
-impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<App> for Input<T, LIMIT> {
+impl<T: DeserializeOwned + Send + 'static, const LIMIT: usize> FromRequest<App> for Input<T, LIMIT> {
     type Rejection = Error;
 
+    /// Runs last, as whatever reads the body does: who calls has been judged by then.
     async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         // Clients that send nothing still name the type they would have sent.
-        let limit = if is_json(&parts) { LIMIT } else { 0 };
-        let body = match Limited::new(body, limit).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() && limit == 0 => {
-                return Err(Error::unsupported_media_type());
-            }
-            Err(error) if error.is::<LengthLimitError>() => return Err(Error::body_too_large(LIMIT)),
-            Err(_) => return Err(Error::malformed("请求内容不完整", "the body did not arrive whole")),
-        };
-        let once = Once::of(&parts, &body, &app.secrets)?;
-        Ok(Self { value: parse_json(&body)?, once })
+        let is_json = is_json(&parts);
+        let whole = body::read(if is_json { LIMIT } else { 0 }, &mut parts, body, app).await;
+        let is_foreign = |error: &Error| !is_json && error.kind == Kind::BodyTooLarge;
+        let whole = whole.map_err(|e| if is_foreign(&e) { Error::unsupported_media_type() } else { e })?;
+        if !whole.is_large() {
+            return Self::parse(&parts, &whole.bytes, &app.secrets);
+        }
+        let closed = |_| Error::unavailable("the server is stopping");
+        let turn = Arc::clone(&app.body_memory.readers).acquire_owned().await.map_err(closed)?;
+        let secrets = app.secrets.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let (_turn, whole) = (turn, whole);
+            Self::parse(&parts, &whole.bytes, &secrets)
+        });
+        read.await.map_err(|error| Error::internal(error.to_string()))?
+    }
+}
+
+impl<T: DeserializeOwned, const LIMIT: usize> Input<T, LIMIT> {
+    fn parse(parts: &Parts, body: &[u8], secrets: &Secrets) -> Result<Self, Error> {
+        Ok(Self { once: Once::of(parts, body, secrets)?, value: parse_json(body)? })
     }
 }
 
@@ -53,15 +66,18 @@ fn is_json(parts: &Parts) -> bool {
 }
 
 /// Reads a JSON object; nothing at all counts as `{}`.
-fn parse_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
-    let body = if body.trim_ascii().is_empty() { b"{}".as_slice() } else { body.as_ref() };
+fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    let not_json = || Error::malformed("JSON 格式错误", "the body is not valid JSON");
+    let body = if body.trim_ascii().is_empty() { b"{}".as_slice() } else { body };
     // serde would also read a struct from an array, by position.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Error::malformed("请求内容应为 JSON 对象", "the body must be a JSON object"));
     }
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let text = std::str::from_utf8(body).map_err(|_| not_json())?;
+    let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| explain(&error))?;
-    json.end().map_err(|_| Error::malformed("JSON 格式错误", "the body is not valid JSON"))?;
+    json.end().map_err(|_| not_json())?;
+    characters::expect_clean_json(text)?;
     Ok(value)
 }
 
@@ -143,7 +159,7 @@ mod tests {
     }
 
     fn read(body: &str) -> Result<Wanted, String> {
-        parse_json(&Bytes::copy_from_slice(body.as_bytes())).map_err(|error| error.message.en.into_owned())
+        parse_json(body.as_bytes()).map_err(|error| error.message.en.into_owned())
     }
 
     #[test]

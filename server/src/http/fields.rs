@@ -43,9 +43,13 @@ pub const REQUIRED: Expected = Expected::fixed("必填", "is required");
 const TEXT: Expected = Expected::fixed("应为文本", "expected text");
 const NO_CONTROL: Expected = Expected::fixed("不能含有控制字符", "must not contain control characters");
 
+/// More characters than any field takes, counted in bytes of the largest ones.
+const LONGEST_TEXT: usize = 32 << 10;
+
 /// A JSON value as far as a field cares.
 pub enum Scalar {
     Absent,
+    /// A text that is too long for any field ends early, in a character that no number or date has.
     Text(String),
     Integer(i64),
     Fraction(f64),
@@ -69,11 +73,16 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
-        Ok(Scalar::Text(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Scalar, E> {
-        Ok(Scalar::Text(text))
+        if text.len() <= LONGEST_TEXT {
+            return Ok(Scalar::Text(text.to_owned()));
+        }
+        // Blanks around it are no part of most texts; the others have enough of them left to be too long.
+        let trimmed = text.trim();
+        if trimmed.len() <= LONGEST_TEXT {
+            return Ok(Scalar::Text(format!("{:1$}{trimmed}", "", LONGEST_PASSWORD + 1)));
+        }
+        let start = &text[..text.floor_char_boundary(LONGEST_TEXT)];
+        Ok(Scalar::Text(format!("{start}…")))
     }
 
     fn visit_i64<E>(self, integer: i64) -> Result<Scalar, E> {
@@ -187,7 +196,7 @@ fn trimmed(value: Scalar) -> Result<String, Expected> {
     }
 }
 
-fn at_most(text: String, max: usize) -> Result<String, Expected> {
+fn shorter(text: String, max: usize) -> Result<String, Expected> {
     // A text has at least as many bytes as characters, so most need no counting.
     if text.len() > max && text.chars().count() > max {
         return Err(Expected {
@@ -213,7 +222,7 @@ pub type OpenId = Line<128>;
 
 impl<const MAX: usize> Field for Line<MAX> {
     fn parse(value: Scalar) -> Result<Self, Expected> {
-        let text = at_most(trimmed(value)?, MAX)?;
+        let text = shorter(trimmed(value)?, MAX)?;
         if text.chars().any(char::is_control) { Err(NO_CONTROL) } else { Ok(Self(text)) }
     }
 
@@ -256,6 +265,8 @@ impl<const MAX: usize> Field for ClearableLine<MAX> {
 }
 field!(ClearableLine<MAX>, MAX: usize);
 
+const LONGEST_PASSWORD: usize = 128;
+
 /// A password: taken as it is, never trimmed, never shown.
 #[derive(Clone)]
 pub struct Password(String);
@@ -273,13 +284,13 @@ impl Field for Password {
             Scalar::Absent => Err(REQUIRED),
             Scalar::Text(text) if text.is_empty() => Err(REQUIRED),
             // Bounded, because hashing takes time that grows with the length.
-            Scalar::Text(text) => Ok(Self(at_most(text, 128)?)),
+            Scalar::Text(text) => Ok(Self(shorter(text, LONGEST_PASSWORD)?)),
             Scalar::Integer(_) | Scalar::Fraction(_) | Scalar::Truth(_) | Scalar::Other => Err(TEXT),
         }
     }
 
     fn describe() -> ObjectBuilder {
-        text_schema(128).format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
+        text_schema(LONGEST_PASSWORD).format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
     }
 }
 field!(Password);
@@ -415,9 +426,11 @@ impl serde::Serialize for Day {
     }
 }
 
+mod bounded;
 mod marketplace;
 mod visiting;
 
+pub use bounded::{Raw, at_most};
 pub use marketplace::{Address, Price, Tel, Url};
 pub use visiting::{Moment, Phone, Prose};
 
@@ -489,6 +502,18 @@ mod tests {
         assert_eq!(read::<Name>("\"a\\nb\"").unwrap_err(), "must not contain control characters");
         assert_eq!(read::<Name>("5").unwrap_err(), "expected text");
         assert_eq!(read::<ClearableLine<9>>("\" \"").unwrap().0, "");
+    }
+
+    #[test]
+    fn what_is_much_too_long_is_never_taken_for_its_beginning() {
+        let long = |part: &str, rest: &str| format!("\"{}{rest}\"", part.repeat(40_000));
+        assert_eq!(read::<Name>(&long("x", "")).unwrap_err(), "at most 64 characters");
+        assert_eq!(read::<Prose<5000>>(&long("😀", "")).unwrap_err(), "at most 5000 characters");
+        assert_eq!(read::<Flag>(&long("0", "1")).unwrap_err(), "expected 0 or 1");
+        assert_eq!(read::<Flag>(&long(" ", "1")).unwrap().0, 1);
+        assert_eq!(read::<Name>(&long(" ", "张三")).unwrap().as_str(), "张三");
+        assert!(read::<Password>(&long(" ", "secret")).is_err());
+        assert!(read::<Password>(&long(" ", "")).is_err());
     }
 
     #[test]

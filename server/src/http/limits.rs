@@ -126,7 +126,8 @@ impl FromRequestParts<App> for ClientAddress {
     }
 }
 
-fn counted_as_one(address: IpAddr) -> IpAddr {
+/// An IPv6 host stands for its network.
+pub(crate) fn counted_as_one(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),

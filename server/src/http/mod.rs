@@ -1,6 +1,9 @@
 //! Everything between the socket and a product's handler.
 
 pub mod access;
+pub mod body;
+pub mod body_memory;
+pub mod characters;
 pub mod choice;
 pub mod disposition;
 pub mod envelope;
@@ -9,6 +12,8 @@ pub mod fields;
 pub mod idempotency;
 pub mod limits;
 pub mod log;
+pub mod made_once;
 pub mod openapi;
 pub mod page;
 pub mod router;
+pub mod shares;

@@ -1,7 +1,14 @@
 //! The OpenAPI 3.1 document and its viewer.
 
-use axum::Json;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
 use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::get;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -9,6 +16,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use crate::app::App;
 use crate::http::access::SESSION_COOKIE;
 use crate::http::envelope::{HomemakingError, MembersError, Problem, SlotsError, VisitorsError};
+use crate::http::made_once::Document;
 use crate::http::router;
 use crate::visitors::caller::WECHAT_COOKIE;
 
@@ -65,12 +73,52 @@ pub fn api() -> OpenApi {
     router::document()
 }
 
-pub(crate) async fn document() -> Json<OpenApi> {
-    Json(api())
+static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
+    let json = serde_json::to_vec(&api()).expect("the document can be written");
+    Document::new(HeaderValue::from_static("application/json"), json)
+});
+
+pub(crate) async fn document(headers: HeaderMap) -> Response {
+    DOCUMENT.reply(&headers)
 }
 
 /// `/docs`: a viewer that is part of this program and loads nothing from elsewhere.
 pub(crate) fn viewer() -> Router<App> {
+    Router::new()
+        .route("/docs", get(|| async { Redirect::to("/docs/") }))
+        .route("/docs/", get(|headers: HeaderMap| async move { part_of_viewer("", &headers) }))
+        .route(
+            "/docs/{*file}",
+            get(
+                |Path(file): Path<String>, headers: HeaderMap| async move { part_of_viewer(&file, &headers) },
+            ),
+        )
+}
+
+/// The files of the viewer that were asked for so far; it has few.
+static VIEWER: Mutex<BTreeMap<String, Arc<Document>>> = Mutex::new(BTreeMap::new());
+
+fn part_of_viewer(file: &str, headers: &HeaderMap) -> Response {
+    let mut known = VIEWER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(document) = known.get(file) {
+        return document.reply(headers);
+    }
     let config = utoipa_swagger_ui::Config::new(["/openapi.json"]);
-    utoipa_swagger_ui::SwaggerUi::new("/docs").config(config).into()
+    let Ok(Some(found)) = utoipa_swagger_ui::serve(file, Arc::new(config)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let content_type = HeaderValue::try_from(found.content_type).ok();
+    let content = if found.gzpipped { unzipped(&found.bytes) } else { Ok(found.bytes.into_owned()) };
+    let (Some(content_type), Ok(content)) = (content_type, content) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let document = Arc::new(Document::new(content_type, content));
+    known.insert(file.to_owned(), Arc::clone(&document));
+    document.reply(headers)
+}
+
+fn unzipped(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut content)?;
+    Ok(content)
 }

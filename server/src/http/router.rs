@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::error::Error;
 use crate::http::envelope::{self, Product};
-use crate::http::{log, openapi};
+use crate::http::{log, made_once, openapi};
 use crate::{demo, homemaking, live, members, slots, staff, visitors, web};
 
 /// Spellings that work beside the documented one (contract, section 1).
@@ -245,10 +245,12 @@ pub fn build(app: &App) -> Router {
     for (product, routes) in products(app.demo.is_some()) {
         router = router.merge(enveloped(product, server.request_timeout, routes.into()));
     }
-    let compression = CompressionLayer::new()
-        .gzip(true)
-        .br(true)
-        .compress_when(SizeAbove::new(1024).and(NotForContentType::IMAGES).and(NotForContentType::SSE));
+    let compression = CompressionLayer::new().gzip(true).br(true).compress_when(
+        SizeAbove::new(1024)
+            .and(NotForContentType::IMAGES)
+            .and(NotForContentType::SSE)
+            .and(made_once::is_not_ready),
+    );
     if !app.config.server.cors_origins.is_empty() {
         router = router.layer(cors(&app.config.server.cors_origins));
     }

@@ -48,15 +48,19 @@ pub async fn sign_in_notify(
     caller.may_watch_sign_ins()?;
     let upgrade = upgrade.map_err(|_| Error::upgrade_required())?;
     // Before the client is told that it is connected, so that it gets whatever happens from then on.
-    let (newest, events) = app.live.subscribe();
+    let events = app.live.subscribe();
+    // This node may be behind the database: what was committed before the client came is not for it,
+    // unless it asks.
+    let newest = live::last(&app).await?;
     let (replays, last) = match replay.after {
-        // An id that the database has not reached yet counts for nothing. This node may be behind
-        // it: what another node has sent this client already must not be sent again.
-        Some(after) => (true, after.0.min(live::last(&app).await?)),
+        // An id that the database has not reached yet counts for nothing.
+        Some(after) => (true, after.0.min(newest)),
         None => (false, newest),
     };
     let client = Client { caller, replays, last };
     let upgrade = upgrade.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE);
+    // By default each would hold room for much more than it will ever read.
+    let upgrade = upgrade.read_buffer_size(LARGEST_MESSAGE).write_buffer_size(LARGEST_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| async move {
         if let Err(end) = client.serve(&app, events, socket).await {
             tracing::debug!(?end, "a sign-in screen left");

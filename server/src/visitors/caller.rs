@@ -46,8 +46,6 @@ impl WechatUser {
 pub enum Caller {
     /// Documented mode asks nobody for anything.
     Anyone,
-    /// No credential at all: only a `wechat_code` in the request can help.
-    Nobody,
     Wechat(WechatUser),
     Device(Device),
     Staff(StaffMember),
@@ -65,7 +63,6 @@ impl Caller {
     pub fn may_act_for(&self, weixin_user_id: &str, role: Role) -> Result<(), Error> {
         match self {
             Self::Anyone => Ok(()),
-            Self::Nobody => Err(Error::unauthenticated()),
             Self::Wechat(user) if user.id == weixin_user_id => Ok(()),
             Self::Staff(staff) if staff.role.may(role) => Ok(()),
             _ => Err(others()),
@@ -79,7 +76,6 @@ impl Caller {
     pub fn may_use_phone(&self, phone: &str, role: Role) -> Result<(), Error> {
         match self {
             Self::Anyone => Ok(()),
-            Self::Nobody => Err(Error::unauthenticated()),
             Self::Wechat(user) if user.has_phone(phone) => Ok(()),
             Self::Staff(staff) if staff.role.may(role) => Ok(()),
             _ => Err(others()),
@@ -104,7 +100,6 @@ impl Caller {
     pub fn as_employee(&self, role: Role) -> Result<Option<String>, Error> {
         match self {
             Self::Anyone => Ok(None),
-            Self::Nobody => Err(Error::unauthenticated()),
             Self::Wechat(user) => {
                 user.employee_phone().map(|phone| Some(phone.to_owned())).ok_or_else(others)
             }
@@ -120,7 +115,6 @@ impl Caller {
     pub fn may_run_desk(&self) -> Result<(), Error> {
         match self {
             Self::Anyone | Self::Device(_) => Ok(()),
-            Self::Nobody => Err(Error::unauthenticated()),
             Self::Staff(staff) if staff.role.may(Role::Reception) => Ok(()),
             _ => Err(Error::forbidden("仅限前台或签到设备", "only a device or the reception may do this")),
         }
@@ -133,19 +127,10 @@ impl Caller {
     pub fn may_as_staff(&self, role: Role) -> Result<(), Error> {
         match self {
             Self::Anyone => Ok(()),
-            Self::Nobody => Err(Error::unauthenticated()),
             Self::Staff(staff) if staff.role.may(role) => Ok(()),
             Self::Staff(_) => Err(Error::forbidden("当前角色没有此权限", "your role does not allow this")),
             _ => Err(Error::forbidden("仅限工作人员", "only staff may do this")),
         }
-    }
-
-    /// Whether the caller is anybody we know.
-    ///
-    /// # Errors
-    /// 401 when not.
-    pub fn is_known(&self) -> Result<(), Error> {
-        if matches!(self, Self::Nobody) { Err(Error::unauthenticated()) } else { Ok(()) }
     }
 
     /// The member of staff whose change goes into the audit log.
@@ -161,7 +146,7 @@ impl Caller {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Anyone | Self::Nobody => "anyone".into(),
+            Self::Anyone => "anyone".into(),
             Self::Wechat(user) => format!("wechat {}", user.id),
             Self::Device(device) => format!("device {}", device.id),
             Self::Staff(staff) => staff.name(),
@@ -205,24 +190,37 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let Newcomer(caller) = Newcomer::from_request_parts(parts, app).await?;
+        caller.ok_or_else(Error::unauthenticated)
+    }
+}
+
+/// Whoever binds: without a credential (`None`) only a `wechat_code` in the body can help. Nothing else
+/// reads a stranger's body.
+pub struct Newcomer(pub Option<Caller>);
+
+impl FromRequestParts<App> for Newcomer {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         if app.mode == Mode::Documented {
-            return Ok(Self::Anyone);
+            return Ok(Self(Some(Caller::Anyone)));
         }
         if let Some(key) = parts.headers.get("x-device-key").and_then(|value| value.to_str().ok()) {
-            let device = staff::device_of_key(app, key).await?;
-            return device.map(Self::Device).ok_or_else(Error::unauthenticated);
+            let device = staff::device_of_key(app, key).await?.ok_or_else(Error::unauthenticated)?;
+            return Ok(Self(Some(Caller::Device(device))));
         }
         let is_staff = access::bearer(&parts.headers).is_some()
             || access::cookie(&parts.headers, access::SESSION_COOKIE).is_some();
         match wechat_session(parts, app).await? {
-            Session::Of(user) => return Ok(Self::Wechat(user)),
+            Session::Of(user) => return Ok(Self(Some(Caller::Wechat(user)))),
             // A browser may hold a console session, too: one that is over must not hide the other.
             Session::Over if !is_staff => return Err(Error::unauthenticated()),
             Session::Over | Session::None => {}
         }
         if is_staff {
-            return access::staff_of(parts, app).await.map(Self::Staff);
+            return Ok(Self(Some(Caller::Staff(access::staff_of(parts, app).await?))));
         }
-        Ok(Self::Nobody)
+        Ok(Self(None))
     }
 }

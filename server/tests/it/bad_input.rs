@@ -28,6 +28,7 @@ use crate::support::wire::Answer;
 both! {
     anything_at_all_gets_a_proper_reply,
     every_operation_refuses_the_usual_nonsense,
+    nul_and_broken_unicode_are_refused_wherever_they_stand,
 }
 
 both! {
@@ -548,4 +549,74 @@ async fn every_operation_refuses_the_usual_nonsense(app: TestApp) {
         );
     }
     assert_eq!(rows(&app).await, before);
+}
+
+/// Each as it stands in an address, and as it stands in a JSON text.
+const UNREADABLE: [(&str, &[u8]); 5] = [
+    ("%00", b"\\u0000"),
+    ("a%00b", b"a\\u0000b"),
+    ("%ED%A0%80", b"\\ud800"),
+    ("%FF", b"\xff"),
+    ("x%C0%80", b"x\\udc00\\ud800"),
+];
+
+/// What WeChat tells of a person is cleaned, not refused.
+const DECORATION: [&str; 3] = ["nickname", "avatar_url", "gender"];
+
+async fn nul_and_broken_unicode_are_refused_wherever_they_stand(app: TestApp) {
+    app.leaves_messages();
+    let callers = Callers::new(&app).await;
+    let before = rows(&app).await;
+    for operation in operations() {
+        let caller = match operation.tag.as_str() {
+            "members" => &callers.all[1],
+            "homemaking" => &callers.all[2],
+            _ => &callers.all[0],
+        };
+        let refuses = |answer: Answer| {
+            assert!(!judge(&operation, &answer), "{answer:?}");
+            let is_by_status = answer.status.is_client_error();
+            let is_by_body = ["slots", "visitors"].contains(&&*operation.tag) && answer.status == 200;
+            assert!(is_by_status || is_by_body, "{answer:?}");
+        };
+        let right = |path: &str| {
+            let parts = path.split('/').map(|part| if part.starts_with('{') { "1" } else { part });
+            parts.collect::<Vec<_>>().join("/")
+        };
+        for (address, text) in UNREADABLE {
+            // Every parameter of the path, also where it is not called an id.
+            for part in operation.path.split('/').filter(|part| part.starts_with('{')) {
+                let path = right(&operation.path.replace(part, address));
+                let answer = caller.send(operation.method.clone(), &path, "{}").await;
+                assert!(answer.status.is_client_error(), "{answer:?}");
+                refuses(answer);
+            }
+            let names = operation.query.iter().map(String::as_str).chain(["unknown"]);
+            for name in names {
+                let path = format!("{}?page=1&{name}={address}", right(&operation.path));
+                refuses(caller.send(operation.method.clone(), &path, "{}").await);
+                if name == "unknown" {
+                    let path = format!("{}?{address}=1", right(&operation.path));
+                    refuses(caller.send(operation.method.clone(), &path, "{}").await);
+                }
+            }
+            let of_fields = operation.fields.iter().map(|(name, _)| name.as_str());
+            let of_fields = of_fields.filter(|name| !DECORATION.contains(name));
+            let has_body = !operation.fields.is_empty();
+            for name in of_fields.chain(has_body.then_some("unknown")) {
+                let body = unreadable_body(&operation, name, text);
+                refuses(caller.send(operation.method.clone(), &right(&operation.path), body).await);
+            }
+        }
+        assert_eq!(rows(&app).await, before, "{} {}", operation.method, operation.path);
+    }
+}
+
+/// A body that is right but for this field.
+fn unreadable_body(operation: &Operation, name: &str, text: &[u8]) -> Vec<u8> {
+    let mut fields: serde_json::Map<String, Value> = operation.fields.iter().cloned().collect();
+    fields.insert(name.to_owned(), json!("@@"));
+    let body = Value::Object(fields).to_string();
+    let (start, end) = body.split_once("@@").unwrap();
+    [start.as_bytes(), text, end.as_bytes()].concat()
 }

@@ -1,18 +1,18 @@
 //! What holds for every product: health, headers, sizes, faults, and stopping.
 
-use std::process::Stdio;
 use std::sync::mpsc;
 
 use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use yuyue::error::Error;
 
 use crate::support::TestApp;
 use crate::support::booking::booking;
 use crate::support::database::administer;
+use crate::support::program::Program;
 use crate::support::served::soon;
 
 both! {
@@ -29,9 +29,13 @@ both! {
     other_origins_are_let_in_by_setting_only,
     a_stop_lets_a_request_under_way_finish,
     a_stop_does_not_wait_forever,
+    expensive_documents_are_told_apart_by_their_tags,
 }
 
 only_postgres!(without_its_database_the_server_is_up_but_not_ready);
+
+// The embedded engine gives up a locked file after some seconds of its own.
+only_sqlite!(a_stop_does_not_wait_for_a_database_that_stands_still);
 
 fn problem(status: u16) -> Value {
     let title = axum::http::StatusCode::from_u16(status).unwrap().canonical_reason();
@@ -297,28 +301,56 @@ async fn a_stop_does_not_wait_forever(app: TestApp) {
     served.stopped().await;
 }
 
+async fn a_stop_does_not_wait_for_a_database_that_stands_still(app: TestApp) {
+    let within = std::time::Duration::from_secs(2);
+    let short = app.again(|config| config.server.shutdown_timeout = within).await;
+    // Opened first, for it takes writing.
+    let served = short.serve().await;
+    let busy = Busy::start(&short).await;
+    let scan = yuyue::visitors::scans::Scan {
+        at: 0,
+        device_id: None,
+        device: String::new(),
+        visit_id: None,
+        person_id: None,
+        verdict: 0,
+    };
+    yuyue::visitors::scans::log(&short, scan).await.unwrap();
+    let begun = std::time::Instant::now();
+    served.stopped().await;
+    assert!(begun.elapsed() < within + std::time::Duration::from_secs(1), "{:?}", begun.elapsed());
+    drop(busy);
+}
+
+async fn expensive_documents_are_told_apart_by_their_tags(app: TestApp) {
+    for path in ["/openapi.json", "/docs/", "/docs/swagger-ui-bundle.js", "/docs/swagger-initializer.js"] {
+        let plain = app.get(path).await.expect(200);
+        assert!(
+            plain.header("etag").starts_with('"') && plain.header("cache-control") == "no-cache",
+            "{path}"
+        );
+        let zipped = app.with("accept-encoding", "gzip").get(path).await.expect(200);
+        assert_eq!((zipped.header("content-encoding"), zipped.header("vary")), ("gzip", "accept-encoding"));
+        assert_eq!(
+            (zipped.header("etag"), zipped.header("content-type")),
+            (plain.header("etag"), plain.header("content-type"))
+        );
+        // Nobody makes the server compress it anew.
+        let any = app.with("accept-encoding", "*").get(path).await.expect(200);
+        assert_eq!((any.header("content-encoding"), &any.body), ("", &plain.body));
+        let known = app.with("if-none-match", plain.header("etag")).get(path).await.expect(304);
+        assert!(known.body.is_empty());
+    }
+    assert_eq!(app.get("/docs").await.expect(303).header("location"), "/docs/");
+    app.get("/docs/nothing.js").await.expect_problem(404);
+}
+
 /// The program itself, as an operator runs it.
 #[tokio::test]
 async fn the_demo_serves_tells_its_metrics_and_stops_when_told() {
-    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_yuyue"))
-        .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
-    let address = soon("it listens", async {
-        loop {
-            let line = lines.next_line().await.unwrap().expect("the program says where it listens");
-            if let Some(address) = line.strip_prefix("listening on http://") {
-                break address.to_owned();
-            }
-        }
-    })
-    .await;
+    let program = Program::demo().await;
     let get = |path: &'static str| {
-        let address = address.clone();
+        let address = program.address.clone();
         async move {
             let mut stream = TcpStream::connect(&address).await.unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -333,9 +365,5 @@ async fn the_demo_serves_tells_its_metrics_and_stops_when_told() {
     let metrics = get("/metrics").await;
     assert!(metrics.contains("yuyue_http_request_seconds"), "{metrics}");
     assert!(metrics.contains(r#"route="/readyz""#) && metrics.contains(r#"status="2xx""#), "{metrics}");
-    let process = program.id().unwrap().to_string();
-    let told = tokio::process::Command::new("kill").args(["-TERM", &process]).status().await.unwrap();
-    assert!(told.success());
-    let ended = soon("it stops", program.wait()).await.unwrap();
-    assert_eq!(ended.code(), Some(0));
+    assert_eq!(program.stopped().await, Some(0));
 }

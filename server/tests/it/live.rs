@@ -14,6 +14,7 @@ both! {
     a_screen_may_ask_for_what_it_missed,
     what_is_a_day_old_is_not_replayed,
     what_another_node_has_sent_is_not_sent_again,
+    a_screen_gets_nothing_from_before_it_connected,
     a_screen_that_reads_gets_any_number_of_events,
     a_request_that_is_no_upgrade_is_told_so,
     a_screen_that_talks_too_much_is_closed,
@@ -115,6 +116,22 @@ async fn what_another_node_has_sent_is_not_sent_again(app: TestApp) {
     let mut screen = served.screen("?after=1").await;
     let next = app.signed_in(0).await;
     assert_eq!(screen.frame().await, frame_with_id(next, 2));
+    served.stopped().await;
+}
+
+async fn a_screen_gets_nothing_from_before_it_connected(app: TestApp) {
+    let served = app.serve().await;
+    let at = app.clock.now().at;
+    // Committed and answered, but not handed out by this node yet: its wake is on its way.
+    app.execute("UPDATE event_counter SET last = 1").await;
+    app.execute(&format!(
+        "INSERT INTO event (id, kind, body, at) VALUES (1, '{SIGN_IN}', '{}', {at})",
+        frame(77)
+    ))
+    .await;
+    let mut screen = served.screen("").await;
+    let next = app.signed_in(0).await;
+    assert_eq!(screen.frame().await, frame(next));
     served.stopped().await;
 }
 

@@ -21,5 +21,6 @@ mod outbox;
 mod races;
 mod slots;
 mod staff;
+mod strangers;
 mod visitors;
 mod web;

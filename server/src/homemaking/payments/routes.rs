@@ -19,6 +19,7 @@ use crate::homemaking::Fen;
 use crate::homemaking::ledger::{self, Totals};
 use crate::homemaking::view::Form;
 use crate::http::access::Auditor;
+use crate::http::body;
 use crate::http::envelope::Reply;
 use crate::http::extract::Query;
 use crate::http::page::{Page, PageQuery};
@@ -47,9 +48,11 @@ fn not_taken(status: StatusCode, message: &str) -> Response {
               (status = 404, body = NotTaken), (status = 409, body = NotTaken),
               (status = 413, body = NotTaken), (status = 503, body = NotTaken)))]
 pub async fn notify(State(app): State<App>, headers: HeaderMap, request: Request<Body>) -> Response {
-    let Ok(body) = to_bytes(request.into_body(), REPORT_BYTES).await else {
-        return not_taken(StatusCode::PAYLOAD_TOO_LARGE, "the report is too long");
-    };
+    let too_long = || not_taken(StatusCode::PAYLOAD_TOO_LARGE, "the report is too long");
+    if body::expect_at_most(REPORT_BYTES, &headers).is_err() {
+        return too_long();
+    }
+    let Ok(body) = to_bytes(request.into_body(), REPORT_BYTES).await else { return too_long() };
     let Some(gateway) = &app.gateway else {
         return not_taken(StatusCode::NOT_FOUND, "no payment gateway is set up");
     };

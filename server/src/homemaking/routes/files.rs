@@ -24,9 +24,10 @@ use crate::homemaking::caller::{TOKEN, user_of_token};
 use crate::homemaking::codes;
 use crate::homemaking::files::{self, Stored};
 use crate::homemaking::store::files as rows;
-use crate::homemaking::upload_memory::{Full, Held, Share};
 use crate::homemaking::view::Form;
 use crate::http::access::BaseUrl;
+use crate::http::body;
+use crate::http::body_memory::{Held, Share};
 use crate::http::disposition::Disposition;
 use crate::http::envelope::HomemakingReply;
 use crate::http::idempotency::{self, Once};
@@ -87,13 +88,14 @@ pub async fn upload(
     BaseUrl(base): BaseUrl,
     request: Request,
 ) -> Outcome {
+    body::expect_at_most(LONGEST_BODY, request.headers())?;
     let (now, caller) = (app.clock.now(), format!("upload from {address}"));
     count(&app, caller.clone(), now.at).await?;
     let (parts, body) = request.into_parts();
     let form = Multipart::from_request(Request::from_parts(parts.clone(), paced(body)), &app).await;
     let sender = Sender {
         name: caller.clone(),
-        share: app.upload_memory.share(address),
+        share: app.body_memory.share(address),
         stranger: (!has_token(&app, &parts.headers).await?).then_some(address),
         now: now.clone(),
     };
@@ -250,10 +252,7 @@ async fn content(share: &Share, mut field: Field<'_>) -> Result<(Vec<u8>, Held),
         if bytes.len() + chunk.len() > MOST_BYTES {
             return Err((&codes::FILE_TOO_LARGE).into());
         }
-        share.take(chunk.len(), &mut held).map_err(|full| match full {
-            Full::Own => Error::too_many_requests(1),
-            Full::All => Error::unavailable("uploads hold all the memory they may"),
-        })?;
+        share.take(chunk.len(), &mut held)?;
         bytes.extend_from_slice(&chunk);
     }
     Ok((bytes, held))

@@ -51,11 +51,7 @@ fn role(number: RoleNumber) -> Role {
 const MOST_PICTURES: usize = 5;
 
 /// The pictures that illustrate a refund or rating, each with the name of its field.
-fn illustration(addresses: Option<Vec<Url>>) -> Result<Vec<(String, String)>, Error> {
-    let addresses = addresses.unwrap_or_default();
-    if addresses.len() > MOST_PICTURES {
-        return Err(Error::invalid("illustration", "最多 5 张", "at most 5"));
-    }
+fn illustration(addresses: Option<Vec<Url>>) -> Vec<(String, String)> {
     let named = |(number, address): (usize, Url)| (format!("illustration[{number}]"), address.into());
-    Ok(addresses.into_iter().enumerate().map(named).collect())
+    addresses.into_iter().flatten().enumerate().map(named).collect()
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Outcome, Paging, illustration};
+use super::{MOST_PICTURES, Outcome, Paging, illustration};
 use crate::app::App;
 use crate::error::Error;
 use crate::homemaking::ratings::{self, Given};
@@ -17,7 +17,7 @@ use crate::homemaking::{Reader, User, codes, files, orders};
 use crate::http::access::BaseUrl;
 use crate::http::envelope::{HomemakingReply, Reply};
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{Id, IntIn, Prose, Url, optional};
+use crate::http::fields::{Id, IntIn, Prose, Url, at_most, optional};
 use crate::http::idempotency;
 use crate::http::page::Page;
 
@@ -37,7 +37,7 @@ pub struct RatingRequest {
     /// What the consumer says (评价内容).
     content: Prose<2000>,
     /// Addresses of pictures (截图), at most 5.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<MOST_PICTURES, _, _>")]
     illustration: Option<Vec<Url>>,
 }
 
@@ -66,7 +66,7 @@ pub async fn rate(
     input: Input<RatingRequest>,
 ) -> Outcome {
     let RatingRequest { order_id, service_id, score, content, illustration: addresses } = input.value;
-    let pictures = illustration(addresses)?;
+    let pictures = illustration(addresses);
     let shown: Vec<String> = pictures.iter().map(|(_, address)| address.clone()).collect();
     let is_reviewed = app.config.homemaking.review_ratings;
     let given = Given {

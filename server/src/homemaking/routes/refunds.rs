@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::orders::EventView;
-use super::{Outcome, Paging, RoleNumber, illustration, role};
+use super::{MOST_PICTURES, Outcome, Paging, RoleNumber, illustration, role};
 use crate::app::App;
 use crate::error::Error;
 use crate::homemaking::refunds::{self, Ask};
@@ -19,7 +19,7 @@ use crate::homemaking::{Role, User, codes, files, orders};
 use crate::http::access::BaseUrl;
 use crate::http::envelope::{HomemakingReply, Reply};
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{Id, IntIn, Prose, Url, optional};
+use crate::http::fields::{Id, IntIn, Prose, Url, at_most, optional};
 use crate::http::idempotency;
 use crate::http::page::Page;
 
@@ -34,7 +34,7 @@ pub struct RefundRequest {
     /// Why (申请理由).
     reason: Prose<2000>,
     /// Addresses of pictures (截图), at most 5.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<MOST_PICTURES, _, _>")]
     illustration: Option<Vec<Url>>,
 }
 
@@ -61,7 +61,7 @@ pub async fn ask(
     input: Input<RefundRequest>,
 ) -> Outcome {
     let RefundRequest { order_id, reason, illustration: addresses } = input.value;
-    let pictures = illustration(addresses)?;
+    let pictures = illustration(addresses);
     let shown: Vec<String> = pictures.iter().map(|(_, address)| address.clone()).collect();
     let illustration = serde_json::json!(shown).to_string();
     let ask = Ask { order_id: order_id.0, reason: reason.into(), illustration };

@@ -1,15 +1,16 @@
 //! The kinds of field that the homemaking document adds.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Deref;
 
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{Expected, Field, NO_CONTROL, REQUIRED, Scalar, at_most, trimmed};
+use super::{Expected, Field, NO_CONTROL, REQUIRED, Scalar, shorter, trimmed};
 
 /// A price in fen, from decimal text or a number: above 0, at most two decimals and 1,000,000.00.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ pub struct Url(String);
 
 impl Field for Url {
     fn parse(value: Scalar) -> Result<Self, Expected> {
-        let text = at_most(trimmed(value)?, 1_000)?;
+        let text = shorter(trimmed(value)?, 1_000)?;
         if text.chars().any(char::is_control) {
             return Err(NO_CONTROL);
         }
@@ -133,41 +134,10 @@ const LONGEST_ENTRY: usize = 500;
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Address {
-    fn read(value: Value) -> Result<Option<Self>, Expected> {
-        let expected = || {
-            Expected::fixed(
-                "应为 wx.chooseAddress() 返回的对象或其 JSON 文本",
-                "expected the object that wx.chooseAddress() gives, or its JSON text",
-            )
-        };
-        let map = match value {
-            Value::Null => return Ok(None),
-            Value::String(text) if text.trim().is_empty() => return Ok(None),
-            Value::String(text) => {
-                serde_json::from_str::<Map<String, Value>>(&text).map_err(|_| expected())?
-            }
-            Value::Object(map) => map,
-            _ => return Err(expected()),
-        };
-        let is_plain =
-            |text: &str| text.chars().count() <= LONGEST_ENTRY && !text.chars().any(char::is_control);
-        let fits = |(name, value): (&String, &Value)| {
-            is_plain(name)
-                && match value {
-                    Value::String(text) => is_plain(text),
-                    // A whole number beyond 64 bits was made a float on the way here.
-                    Value::Number(number) if number.is_f64() => {
-                        number.as_f64().is_some_and(|number| number.abs() < EXACT)
-                    }
-                    Value::Number(_) | Value::Bool(_) | Value::Null => true,
-                    _ => false,
-                }
-        };
-        if map.len() > ENTRIES || !map.iter().all(fits) {
-            return Err(expected());
-        }
-        Ok((!map.is_empty()).then_some(Self(map)))
-    }
+    const EXPECTED: Expected = Expected::fixed(
+        "应为 wx.chooseAddress() 返回的对象或其 JSON 文本",
+        "expected the object that wx.chooseAddress() gives, or its JSON text",
+    );
 
     /// For `#[serde(default, deserialize_with = "Address::optional")]`: absent, null, "" and `{}` are
     /// `None`.
@@ -175,7 +145,121 @@ impl Address {
     /// # Errors
     /// When it is anything but an address.
     pub fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
-        Self::read(Value::deserialize(deserializer)?).map_err(D::Error::custom)
+        deserializer.deserialize_any(AddressVisitor)
+    }
+}
+
+struct AddressVisitor;
+
+impl<'de> Visitor<'de> for AddressVisitor {
+    type Value = Option<Address>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Address::EXPECTED, f)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Self::Value, E> {
+        Err(E::custom(Address::EXPECTED))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Self::Value, E> {
+        Err(E::custom(Address::EXPECTED))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Self::Value, E> {
+        Err(E::custom(Address::EXPECTED))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Self::Value, E> {
+        Err(E::custom(Address::EXPECTED))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+        Err(A::Error::custom(Address::EXPECTED))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let mut json = serde_json::Deserializer::from_str(text);
+        let map = json.deserialize_map(self).and_then(|map| json.end().map(|()| map));
+        map.map_err(|_| E::custom(Address::EXPECTED))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(name) = entries.next_key::<Entry>()? {
+            let (Entry(Some(Value::String(name))), Entry(Some(value))) = (name, entries.next_value()?) else {
+                return Err(A::Error::custom(Address::EXPECTED));
+            };
+            map.insert(name, value);
+            if map.len() > ENTRIES {
+                return Err(A::Error::custom(Address::EXPECTED));
+            }
+        }
+        Ok((!map.is_empty()).then_some(Address(map)))
+    }
+}
+
+/// A name or a value of an address; `None`: none that could be kept.
+struct Entry(Option<Value>);
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EntryVisitor).map(Self)
+    }
+}
+
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = Option<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<Value>, E> {
+        Ok(Some(Value::Null))
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Option<Value>, E> {
+        Ok(Some(truth.into()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Option<Value>, E> {
+        Ok(Some(number.into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Option<Value>, E> {
+        Ok(Some(number.into()))
+    }
+
+    /// A whole number beyond 64 bits was made a float on the way here.
+    fn visit_f64<E>(self, number: f64) -> Result<Option<Value>, E> {
+        Ok((number.abs() < EXACT).then(|| number.into()))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Option<Value>, E> {
+        let is_plain = text.len() <= 4 * LONGEST_ENTRY
+            && text.chars().count() <= LONGEST_ENTRY
+            && !text.chars().any(char::is_control);
+        Ok(is_plain.then(|| text.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Option<Value>, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Option<Value>, A::Error> {
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
     }
 }
 
@@ -207,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_is_text_or_a_number_of_at_most_two_decimals() {
+    fn a_price_is_text_or_a_number_of_shorter_two_decimals() {
         let cases = [
             ("\"300.00\"", 30_000),
             ("\" 0.01 \"", 1),
@@ -259,21 +343,21 @@ mod tests {
 
     #[test]
     fn an_address_is_an_object_or_its_text() {
-        let read = |json: &str| Address::read(serde_json::from_str(json).unwrap());
+        let read = |json: &str| Address::optional(&mut serde_json::Deserializer::from_str(json)).ok();
         let one = read(r#"{"userName":"张三","postalCode":510000}"#).unwrap().unwrap();
         assert_eq!(read(r#""{\"userName\":\"张三\",\"postalCode\":510000}""#).unwrap().unwrap(), one);
         for none in ["null", "\"\"", "{}", "\"{}\""] {
-            assert_eq!(read(none), Ok(None), "{none}");
+            assert_eq!(read(none), Some(None), "{none}");
         }
         for wrong in ["1", "[]", "\"x\"", "\"[]\"", r#"{"a":{}}"#, r#"{"a":"\u0000"}"#] {
-            assert!(read(wrong).is_err(), "{wrong}");
+            assert!(read(wrong).is_none(), "{wrong}");
         }
         for exact in ["18446744073709551615", "-9223372036854775808", "113.32452"] {
             let kept = read(&format!("{{\"a\":{exact}}}")).unwrap().unwrap();
             assert_eq!(kept.0["a"].to_string(), exact);
         }
         for lost in ["18446744073709551616", "-9223372036854775809", "1e300"] {
-            assert!(read(&format!("{{\"a\":{lost}}}")).is_err(), "{lost}");
+            assert!(read(&format!("{{\"a\":{lost}}}")).is_none(), "{lost}");
         }
     }
 }

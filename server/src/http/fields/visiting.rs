@@ -10,7 +10,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{Expected, Field, NO_CONTROL, REQUIRED, Scalar, at_most, decimal, text_schema, trimmed};
+use super::{Expected, Field, NO_CONTROL, REQUIRED, Scalar, decimal, shorter, text_schema, trimmed};
 use crate::clock::{Millis, SECOND, instant};
 
 /// A telephone number as the visitors document has them: 5 to 20 digits, perhaps after a `+`.
@@ -120,7 +120,7 @@ pub struct Prose<const MAX: usize>(String);
 
 impl<const MAX: usize> Field for Prose<MAX> {
     fn parse(value: Scalar) -> Result<Self, Expected> {
-        let text = at_most(trimmed(value)?, MAX)?;
+        let text = shorter(trimmed(value)?, MAX)?;
         let is_banned = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
         if text.chars().any(is_banned) { Err(NO_CONTROL) } else { Ok(Self(text)) }
     }

@@ -14,7 +14,7 @@ use crate::http::extract::{Input, Query};
 use crate::http::fields::{Field as _, Line, Name, OpenId, Phone, Scalar, optional};
 use crate::http::idempotency;
 use crate::staff::Role;
-use crate::visitors::caller::Caller;
+use crate::visitors::caller::{Caller, Newcomer};
 use crate::visitors::directory::{self, Employee};
 use crate::visitors::{Binding, BindingRole, binding, login, rules};
 
@@ -174,12 +174,12 @@ pub async fn any_binding(
     responses((status = 200, body = VisitorsReply<EmployeeView>)))]
 pub async fn bind_employee(
     State(app): State<App>,
-    caller: Caller,
+    newcomer: Newcomer,
     BaseUrl(base): BaseUrl,
     input: Input<BindEmployee>,
 ) -> Outcome {
     let BindEmployee { weixin_user_id, name, phone, wechat_code } = input.value;
-    let caller = prove(&app, caller, &weixin_user_id, wechat_code).await?;
+    let caller = prove(&app, newcomer, &weixin_user_id, wechat_code).await?;
     let employee = directory::find(&app, &name, &phone).await?.ok_or(&rules::NOT_EMPLOYED)?;
     let new = Binding {
         weixin_user_id: weixin_user_id.into(),
@@ -204,9 +204,9 @@ pub async fn bind_employee(
 /// Bind a visitor's WeChat (访客微信绑定).
 #[utoipa::path(post, path = "/v1/visitor/binding", tag = "visitors", request_body = BindVisitor,
     responses((status = 200, body = VisitorsReply<VisitorView>)))]
-pub async fn bind_visitor(State(app): State<App>, caller: Caller, input: Input<BindVisitor>) -> Outcome {
+pub async fn bind_visitor(State(app): State<App>, newcomer: Newcomer, input: Input<BindVisitor>) -> Outcome {
     let BindVisitor { weixin_user_id, phone, wechat_code } = input.value;
-    let caller = prove(&app, caller, &weixin_user_id, wechat_code).await?;
+    let caller = prove(&app, newcomer, &weixin_user_id, wechat_code).await?;
     let (nick, avatar) = match &caller {
         Caller::Wechat(user) => (user.nick.clone(), user.avatar.clone()),
         _ => Default::default(),
@@ -231,13 +231,14 @@ pub async fn bind_visitor(State(app): State<App>, caller: Caller, input: Input<B
 /// Whoever binds must be that WeChat: by session, by a code of WeChat's, or as documented by saying so.
 async fn prove(
     app: &App,
-    caller: Caller,
+    Newcomer(caller): Newcomer,
     weixin_user_id: &str,
     wechat_code: Option<Line<256>>,
 ) -> Result<Caller, Error> {
     let caller = match (caller, wechat_code) {
-        (Caller::Nobody, Some(code)) => Caller::Wechat(login::user_of_code(app, &code).await?),
-        (caller, _) => caller,
+        (Some(caller), _) => caller,
+        (None, Some(code)) => Caller::Wechat(login::user_of_code(app, &code).await?),
+        (None, None) => return Err(Error::unauthenticated()),
     };
     caller.may_act_for(weixin_user_id, Role::Admin)?;
     Ok(caller)

@@ -16,7 +16,7 @@ use crate::error::{Code, Error};
 use crate::http::access::BaseUrl;
 use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
 use crate::http::extract::Input;
-use crate::http::fields::{Phone, REQUIRED, optional};
+use crate::http::fields::{Phone, REQUIRED, Raw, optional};
 use crate::visitors::caller::Caller;
 use crate::visitors::hosts;
 use crate::visitors::messages::{Event, Teller};
@@ -220,18 +220,30 @@ fn issue_passes(tx: &mut Tx<'_>, visit: &Visit, drawn: &[Drawn]) -> Result<(), E
 pub struct PassRequest {
     /// What the reader read: the JSON text, the object, or the 32 digits alone (二维码数据).
     #[serde(default)]
-    qrcode: Value,
+    #[schema(value_type = Value)]
+    qrcode: Raw<LONGEST_READING>,
 }
 
+/// The longest text or object of a reader that is looked at; what is longer is no code of ours.
+const LONGEST_READING: usize = 4 << 10;
+
 /// What a reader sent; `None` inside for what is no code of ours.
-fn scanned(value: &Value) -> Result<Option<Scanned>, Error> {
-    match value {
+fn scanned(reading: &Raw<LONGEST_READING>) -> Result<Option<Scanned>, Error> {
+    let value = match reading {
+        Raw::Absent => Value::Null,
+        Raw::Text(text) => match serde_json::from_str(text) {
+            Ok(value) => value,
+            Err(_) => return Ok(None),
+        },
+        Raw::TooLong => return Ok(None),
+    };
+    match &value {
         Value::Null => Err(Error::invalid("qrcode", &REQUIRED.zh, &REQUIRED.en)),
         Value::String(text) if text.trim().is_empty() => {
             Err(Error::invalid("qrcode", &REQUIRED.zh, &REQUIRED.en))
         }
         Value::String(text) => Ok(qr::read(text)),
-        Value::Object(_) => Ok(qr::read_value(value)),
+        Value::Object(_) => Ok(qr::read_value(&value)),
         _ => Err(Error::invalid("qrcode", "应为文本或对象", "expected text or an object")),
     }
 }
@@ -280,7 +292,8 @@ pub struct SignOutRequest {
     phone: Option<Phone>,
     /// Signs out the person of this code (二维码数据).
     #[serde(default)]
-    qrcode: Value,
+    #[schema(value_type = Value)]
+    qrcode: Raw<LONGEST_READING>,
     /// Signs out everybody who came along, too. Default false: nobody leaves the list of those in the
     /// building because somebody else went home.
     #[serde(default)]

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Outcome;
 use crate::app::{App, Mode};
-use crate::clock::{MINUTE, SECOND};
+use crate::clock::{MINUTE, Millis, SECOND};
 use crate::error::Error;
 use crate::http::access::{self, BaseUrl};
 use crate::http::envelope::Reply;
@@ -24,6 +24,8 @@ use crate::visitors::{login, store};
 const STATE_COOKIE: &str = "yuyue_wechat_state";
 /// WeChat's own codes live no longer.
 const STATE_LIFETIME: i64 = 5 * MINUTE;
+/// In bytes: browsers keep no cookie of over 4,096, and sealing doubles it.
+const LONGEST_NEXT: usize = 1_500;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -66,14 +68,37 @@ pub async fn start(
     if !is_own_path(&next) {
         return Err(Error::invalid("next", "应为本站路径", "expected a path on this server"));
     }
+    if next.len() > LONGEST_NEXT {
+        return Err(Error::invalid("next", "太长", "is too long"));
+    }
     let state = hex::encode(app.ids.bytes::<16>());
-    let (row, expires_at) = (state.clone(), app.clock.now().at + STATE_LIFETIME);
-    app.db
-        .write("visitors.start", move |tx| store::sessions::insert_state(tx, &row, &next, expires_at))
-        .await?;
     let back = format!("{base}/auth/wechat/callback");
     let to = login::page(&app, &back, &state)?;
-    redirect(&to, &[cookie(&base, STATE_COOKIE, &state, STATE_LIFETIME)])
+    let begun = Begun { state, next, expires_at: app.clock.now().at + STATE_LIFETIME };
+    redirect(&to, &[cookie(&base, STATE_COOKIE, &begun.sealed(&app)?, STATE_LIFETIME)])
+}
+
+/// An authorisation that was begun. The browser keeps it, sealed: anybody may begin as many as they like,
+/// and nothing is written before WeChat has vouched for somebody.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    state: String,
+    next: String,
+    expires_at: Millis,
+}
+
+impl Begun {
+    const PURPOSE: &str = "wechat_state";
+
+    fn sealed(&self, app: &App) -> Result<String, Error> {
+        let json = serde_json::to_string(self).map_err(|error| Error::internal(error.to_string()))?;
+        Ok(app.secrets.seal(Self::PURPOSE, &json))
+    }
+
+    fn of_cookie(app: &App, headers: &HeaderMap) -> Option<Self> {
+        let sealed = access::cookie(headers, STATE_COOKIE)?;
+        serde_json::from_str(&app.secrets.open(Self::PURPOSE, sealed)?).ok()
+    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -99,24 +124,27 @@ pub async fn callback(
     let start_over =
         || Error::forbidden("微信授权已失效，请重新进入", "this authorisation is over; please start again");
     let state = String::from(query.state);
-    if access::cookie(&headers, STATE_COOKIE) != Some(state.as_str()) {
-        return Err(start_over());
-    }
     let at = app.clock.now().at;
-    let next = app.db.write("visitors.state", move |tx| store::sessions::take_state(tx, &state, at)).await?;
-    let next = next.ok_or_else(start_over)?;
+    let begun = Begun::of_cookie(&app, &headers);
+    let begun = begun.filter(|begun| begun.state == state && begun.expires_at > at).ok_or_else(start_over)?;
     let code = query.code.ok_or_else(start_over)?;
     let user = login::user_of_code(&app, &code).await?;
     let token = app.ids.token();
     let (hash, lifetime) = (fingerprint(&token), app.config.visitors.session_lifetime);
-    app.db
-        .write("visitors.session", move |tx| {
-            let user = (user.id.as_str(), user.nick.as_str(), user.avatar.as_str());
-            store::sessions::insert_session(tx, &hash, user, (at, at + lifetime))
-        })
-        .await?;
+    let (state, expires_at) = (begun.state, begun.expires_at);
+    let started = app.db.write("visitors.session", move |tx| {
+        if !store::sessions::use_state(tx, &state, expires_at)? {
+            return Ok(false);
+        }
+        let user = (user.id.as_str(), user.nick.as_str(), user.avatar.as_str());
+        store::sessions::insert_session(tx, &hash, user, (at, at + lifetime))?;
+        Ok::<_, Error>(true)
+    });
+    if !started.await? {
+        return Err(start_over());
+    }
     let cookies = [cookie(&base, WECHAT_COOKIE, &token, lifetime), cookie(&base, STATE_COOKIE, "", 0)];
-    redirect(&next, &cookies)
+    redirect(&begun.next, &cookies)
 }
 
 /// What a page has to know before it asks for anything else.

@@ -7,17 +7,12 @@ use crate::clock::Millis;
 use crate::visitors::BindingRole;
 use crate::visitors::caller::WechatUser;
 
-/// Remembers where to go when WeChat sends the browser back with `state`.
-pub fn insert_state(tx: &mut Tx<'_>, state: &str, next: &str, expires_at: Millis) -> Result<()> {
-    let insert = sql!("INSERT INTO wechat_state (state, next, expires_at) VALUES ($1, $2, $3)");
-    tx.execute(insert, params![state, next, expires_at])?;
-    Ok(())
-}
-
-/// Uses a state up and gives where to go.
-pub fn take_state(tx: &mut Tx<'_>, state: &str, at: Millis) -> Result<Option<String>> {
-    let delete = sql!("DELETE FROM wechat_state WHERE state = $1 AND expires_at > $2 RETURNING next");
-    Ok(tx.query_opt(delete, params![state, at], |row| row.get("next"))?)
+/// Uses a state up; `false` when it has been before. It is kept for as long as it could come again.
+pub fn use_state(tx: &mut Tx<'_>, state: &str, expires_at: Millis) -> Result<bool> {
+    let insert = sql!(
+        "INSERT INTO wechat_state (state, next, expires_at) VALUES ($1, '', $2) ON CONFLICT (state) DO NOTHING"
+    );
+    Ok(tx.execute(insert, params![state, expires_at])? == 1)
 }
 
 /// Starts a session.

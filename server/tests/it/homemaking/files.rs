@@ -11,7 +11,7 @@ use image::{DynamicImage, ImageFormat, RgbImage};
 use serde_json::{Value, json};
 use yuyue::adapters::s3_simulator::S3Simulator;
 use yuyue::clock::{DAY, HOUR, MINUTE};
-use yuyue::homemaking::upload_memory::Held;
+use yuyue::http::body_memory::Held;
 
 use crate::support::TestApp;
 use crate::support::wire::Answer;
@@ -461,10 +461,10 @@ async fn a_full_store_is_told(app: TestApp) {
 
 async fn uploads_share_a_bounded_memory(app: TestApp) {
     let png = picture(ImageFormat::Png);
-    let all = app.upload_memory.free();
+    let all = app.body_memory.free();
     let take = |host: &str, bytes: usize| {
         let mut held = Held::default();
-        app.upload_memory.share(host.parse().unwrap()).take(bytes, &mut held).unwrap();
+        app.body_memory.share(host.parse().unwrap()).take(bytes, &mut held).unwrap();
         held
     };
     // One address, sending slowly: the others do not feel it.
@@ -479,7 +479,7 @@ async fn uploads_share_a_bounded_memory(app: TestApp) {
     assert_eq!((refused.failure(), refused.header("retry-after")), ((503, 503), "1"));
     drop((first, others));
     app.upload(&[("a", "a.png", &png)]).await.made();
-    assert_eq!(app.upload_memory.free(), all);
+    assert_eq!(app.body_memory.free(), all);
 }
 
 async fn the_chat_has_a_ticket(app: TestApp) {

@@ -5,6 +5,7 @@ pub mod booking;
 pub mod database;
 pub mod home;
 pub mod people;
+pub mod program;
 pub mod rows;
 pub mod served;
 pub mod source;

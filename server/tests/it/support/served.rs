@@ -11,6 +11,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use yuyue::serve::Patience;
+
 use super::TestApp;
 
 /// Longer than anything takes that works; a WebSocket is pinged every 20 s.
@@ -34,13 +36,18 @@ pub struct Served {
 impl TestApp {
     /// Serves this application on loopback, with its outbox and live events at work.
     pub async fn serve(&self) -> Served {
+        self.serve_with(Patience::default()).await
+    }
+
+    /// As [`TestApp::serve`], with clients that are waited for less, or trusted less.
+    pub async fn serve_with(&self, patience: Patience) -> Served {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async {
             let _ = stopped.await;
         };
-        let running = tokio::spawn(yuyue::serve::run(self.app().clone(), listener, stopped));
+        let running = tokio::spawn(yuyue::serve::run_with(patience, self.app().clone(), listener, stopped));
         Served { address, stop: Some(stop), running }
     }
 }
@@ -60,6 +67,21 @@ impl Served {
     /// Connects a sign-in screen; `query` is "" or such as "?after=0".
     pub async fn screen(&self, query: &str) -> Screen {
         self.try_screen(query, &[]).await.unwrap()
+    }
+
+    /// A connection from another address of this machine.
+    pub async fn connect_from(&self, host: &str) -> std::io::Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(format!("{host}:0").parse().unwrap())?;
+        soon("the connection", socket.connect(self.address)).await
+    }
+
+    /// A screen at another address of this machine.
+    pub async fn screen_at(&self, host: &str) -> Result<Screen, Box<tungstenite::Error>> {
+        let stream = self.connect_from(host).await.map_err(tungstenite::Error::from)?;
+        let url = format!("ws://{}/ws/signin-notify", self.address);
+        let handshake = tokio_tungstenite::client_async(url, MaybeTlsStream::Plain(stream));
+        Ok(Screen(soon("the handshake", handshake).await?.0))
     }
 
     /// A screen whose buffer is small and which does not read by itself.

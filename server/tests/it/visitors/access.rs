@@ -79,7 +79,9 @@ async fn web_authorisation_ends_in_a_session(app: TestApp) {
     assert_eq!(bound["phone"], ZHANG_SAN);
     app.get("/auth/wechat/start?next=https://evil.example").await.expect(400);
 
+    let before = app.checksums().await;
     let start = app.get("/auth/wechat/start").await.expect(302);
+    assert_eq!(app.checksums().await, before, "a stranger writes nothing");
     let state = start.header("set-cookie").split(';').next().unwrap().to_owned();
     let back = app.code(start.header("location")).await;
     app.get(&back).await.expect(403);
@@ -87,6 +89,12 @@ async fn web_authorisation_ends_in_a_session(app: TestApp) {
     let browser = app.with("cookie", &state);
     browser.get(&back).await.expect(302);
     browser.get(&back).await.expect(403);
+    // WeChat would vouch once more, but what was begun is done.
+    let again = app.wechat_code("wx-demo-lisi").await;
+    let state_of_back = back.split_once("state=").unwrap().1.split('&').next().unwrap();
+    browser.get(&format!("/auth/wechat/callback?code={again}&state={state_of_back}")).await.expect(403);
+    let long = format!("/auth/wechat/start?next=/{}", "%F0%9F%98%80".repeat(400));
+    app.get(&long).await.expect(400);
     let late = app.get("/auth/wechat/start").await.expect(302);
     let state = late.header("set-cookie").split(';').next().unwrap().to_owned();
     let back = app.code(late.header("location")).await;

@@ -1,11 +1,12 @@
-//! What the uploads under way may take of this node's memory: all together, and each address of it, so
+//! What the bodies under way may take of this node's memory: all together, and each address of it, so
 //! that nobody who sends slowly keeps the others out.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::http::shares::Shares;
 
 /// In bytes: fifty of the largest files at once.
 const ALL: usize = 256 << 20;
@@ -13,15 +14,22 @@ const ALL: usize = 256 << 20;
 const ONE: usize = 64 << 20;
 
 /// The memory, counted in bytes.
-pub struct UploadMemory {
+pub struct BodyMemory {
     all: Arc<Semaphore>,
-    /// Of the addresses that are uploading.
-    shares: Mutex<HashMap<IpAddr, Weak<Semaphore>>>,
+    /// Of the addresses that are sending.
+    shares: Shares,
+    /// Whoever reads a long body as JSON takes one: the cores are for everybody.
+    pub readers: Arc<Semaphore>,
 }
 
-impl Default for UploadMemory {
+impl Default for BodyMemory {
     fn default() -> Self {
-        Self { all: Arc::new(Semaphore::new(ALL)), shares: Mutex::default() }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            all: Arc::new(Semaphore::new(ALL)),
+            shares: Shares::of(ONE),
+            readers: Arc::new(Semaphore::new((cores / 2).max(1))),
+        }
     }
 }
 
@@ -39,24 +47,17 @@ pub struct Held(Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>);
 /// Whose memory does not suffice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
-    /// The address has uploads enough under way.
+    /// The address has enough under way.
     Own,
     /// The node has.
     All,
 }
 
-impl UploadMemory {
+impl BodyMemory {
     /// The share of an address; its requests share it.
     #[must_use]
     pub fn share(&self, address: IpAddr) -> Share {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        shares.retain(|_, share| share.strong_count() > 0);
-        let own = shares.get(&address).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let own = Arc::new(Semaphore::new(ONE));
-            shares.insert(address, Arc::downgrade(&own));
-            own
-        });
-        Share { all: Arc::clone(&self.all), own }
+        Share { all: Arc::clone(&self.all), own: self.shares.share(address) }
     }
 
     /// How many bytes nobody has taken.
@@ -67,7 +68,7 @@ impl UploadMemory {
 }
 
 impl Share {
-    /// Takes more memory for the same file.
+    /// Takes more memory for the same body.
     ///
     /// # Errors
     /// Says whose memory is used up.
@@ -83,5 +84,14 @@ impl Share {
             nothing => *nothing = Some((own, all)),
         }
         Ok(())
+    }
+}
+
+impl From<Full> for crate::error::Error {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Own => Self::too_many_requests(1),
+            Full::All => Self::unavailable("bodies hold all the memory they may"),
+        }
     }
 }
