@@ -29,13 +29,11 @@ both! {
     other_origins_are_let_in_by_setting_only,
     a_stop_lets_a_request_under_way_finish,
     a_stop_does_not_wait_forever,
+    a_stop_does_not_wait_for_a_database_that_stands_still,
     expensive_documents_are_told_apart_by_their_tags,
 }
 
 only_postgres!(without_its_database_the_server_is_up_but_not_ready);
-
-// The embedded engine gives up a locked file after some seconds of its own.
-only_sqlite!(a_stop_does_not_wait_for_a_database_that_stands_still);
 
 fn problem(status: u16) -> Value {
     let title = axum::http::StatusCode::from_u16(status).unwrap().canonical_reason();
@@ -304,7 +302,6 @@ async fn a_stop_does_not_wait_forever(app: TestApp) {
 async fn a_stop_does_not_wait_for_a_database_that_stands_still(app: TestApp) {
     let within = std::time::Duration::from_secs(2);
     let short = app.again(|config| config.server.shutdown_timeout = within).await;
-    // Opened first, for it takes writing.
     let served = short.serve().await;
     let busy = Busy::start(&short).await;
     let scan = yuyue::visitors::scans::Scan {
@@ -364,6 +361,7 @@ async fn the_demo_serves_tells_its_metrics_and_stops_when_told() {
     get("/readyz").await;
     let metrics = get("/metrics").await;
     assert!(metrics.contains("yuyue_http_request_seconds"), "{metrics}");
+    assert!(metrics.contains("yuyue_connections_refused_total 0"), "{metrics}");
     assert!(metrics.contains(r#"route="/readyz""#) && metrics.contains(r#"status="2xx""#), "{metrics}");
     assert_eq!(program.stopped().await, Some(0));
 }

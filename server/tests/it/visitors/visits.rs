@@ -134,6 +134,7 @@ async fn every_field_of_an_application_is_checked(app: TestApp) {
         ("retinues", json!("x")),
         ("retinues", json!([{ "name": "王某" }])),
         ("group_ids", json!("x".repeat(3000))),
+        ("group_ids", (0..200).fold(json!([]), |inside, _| json!([inside]))),
     ] {
         let answer = app.post("/v1/subject", app.application_with(&json!({ field: wrong }))).await;
         assert_eq!(answer.refused(), 400, "{field} {wrong}");
