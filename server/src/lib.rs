@@ -17,6 +17,7 @@ pub mod members;
 pub mod migrations;
 pub mod outbox;
 pub mod passwords;
+pub mod phone;
 pub mod secrets;
 pub mod serve;
 pub mod slots;

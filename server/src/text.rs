@@ -2,6 +2,45 @@
 
 use std::collections::BTreeSet;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, WhiteSpace};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+/// Whether nothing is seen where `c` stands: blanks, marks for formatting, controls, fillers.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    if c.is_ascii_graphic() {
+        return false;
+    }
+    // Braille with no dot, a note without a head, a filler of Khitan: symbols by their class, and blank.
+    let is_drawn_blank = matches!(c, '\u{2800}' | '\u{1d159}' | '\u{16fe4}');
+    is_drawn_blank
+        || CodePointSetData::new::<WhiteSpace>().contains(c)
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+        || matches!(
+            CodePointMapData::<GeneralCategory>::new().get(c),
+            GeneralCategory::Format | GeneralCategory::Control
+        )
+}
+
+/// The dots that keyboards have for the one between the parts of a name.
+#[must_use]
+pub fn is_middle_dot(c: char) -> bool {
+    matches!(
+        c,
+        '\u{b7}' | '\u{2022}' | '\u{2027}' | '\u{30fb}' | '\u{ff65}' | '\u{22c5}' | '\u{2219}' | '\u{1427}'
+    )
+}
+
+/// A name as it is compared with another spelling of it: without blanks and invisible marks, and with
+/// one of the dots that stand in names of many peoples.
+#[must_use]
+pub fn name_key(name: &str) -> String {
+    let normal = ComposingNormalizerBorrowed::new_nfkc().normalize(name);
+    let visible = normal.chars().filter(|c| !is_invisible(*c));
+    visible.map(|c| if is_middle_dot(c) { '\u{b7}' } else { c }).collect()
+}
+
 /// `138****1111`: enough of a phone number to recognise it, not enough to call it.
 ///
 /// Something shorter than eight characters keeps its last two only, for three and four of it would
@@ -49,6 +88,51 @@ mod tests {
         assert_eq!(mask_phone("12"), "12");
         assert_eq!(mask_phone(""), "");
         assert_eq!(mask_phone("电话号码一二三四五"), "电话号****二三四五");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_told_from_what_can() {
+        for blank in [
+            "\u{200b}",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{ad}",
+            "\u{feff}",
+            "\u{115f}\u{1160}",
+            "\u{ffa0}",
+            "\u{fe0f}",
+            "\u{e0020}",
+            "\u{180e}",
+            "\u{202e}\u{202c}",
+            "\u{a0}\u{3000}",
+            "\u{1d159}",
+            "\t",
+        ] {
+            assert!(blank.chars().all(is_invisible), "{blank:?}");
+        }
+        for seen in ["张", "a", "-", "·", "\u{301}", "😀", "\u{e000}", "ـ"] {
+            assert!(!seen.chars().all(is_invisible), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_the_same_with_any_dot_and_any_blank() {
+        for same in [
+            "阿·凡提",
+            "阿•凡提",
+            "阿・凡提",
+            "阿‧凡提",
+            "阿･凡提",
+            "阿⋅凡提",
+            "阿∙凡提",
+            " 阿 · 凡提",
+            "阿\u{3000}·\u{200b}凡提",
+        ] {
+            assert_eq!(name_key(same), "阿·凡提", "{same:?}");
+        }
+        assert_eq!(name_key("张　三"), name_key("张三"));
+        assert_eq!(name_key("Ｌｉ Si"), "LiSi");
+        assert_ne!(name_key("张三"), name_key("张四"));
     }
 
     #[test]

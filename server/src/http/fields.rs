@@ -11,6 +11,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::text::is_invisible;
+
 /// Completes “expected …” in both languages; travels through serde as one text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
@@ -133,7 +135,7 @@ pub trait Field: Sized {
 pub fn optional<'de, D: Deserializer<'de>, T: Field>(deserializer: D) -> Result<Option<T>, D::Error> {
     match Scalar::deserialize(deserializer)? {
         Scalar::Absent => Ok(None),
-        Scalar::Text(text) if text.trim().is_empty() => Ok(None),
+        Scalar::Text(text) if !is_visible(&text) => Ok(None),
         value => T::parse(value).map(Some).map_err(D::Error::custom),
     }
 }
@@ -184,9 +186,16 @@ macro_rules! field {
     };
 }
 
+/// Whether a text counts as there: one of blanks, fillers and marks for formatting does not. Control
+/// characters do, for they are refused by name.
+fn is_visible(text: &str) -> bool {
+    text.chars().any(|c| !is_invisible(c) || (c.is_control() && !c.is_whitespace()))
+}
+
 fn trimmed(value: Scalar) -> Result<String, Expected> {
     match value {
         Scalar::Absent => Err(REQUIRED),
+        Scalar::Text(text) if !is_visible(&text) => Err(REQUIRED),
         Scalar::Text(text) => match text.trim() {
             "" => Err(REQUIRED),
             short if short.len() == text.len() => Ok(text),
@@ -211,7 +220,7 @@ fn text_schema(max: usize) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(max))
 }
 
-/// One line of text: trimmed, not empty, at most `MAX` characters, no control characters.
+/// One line of text: trimmed, with something to see, at most `MAX` characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line<const MAX: usize>(String);
 
@@ -432,7 +441,7 @@ mod visiting;
 
 pub use bounded::{Raw, at_most};
 pub use marketplace::{Address, Price, Tel, Url};
-pub use visiting::{Moment, Phone, Prose};
+pub use visiting::{AnyPhone, Moment, Phone, Prose};
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{Expected, Field, NO_CONTROL, REQUIRED, Scalar, decimal, shorter, text_schema, trimmed};
 use crate::clock::{Millis, SECOND, instant};
+use crate::phone;
 
 /// A telephone number as the visitors document has them: 5 to 20 digits, perhaps after a `+`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,31 @@ impl From<Phone> for String {
         phone.0
     }
 }
+
+/// A telephone number in any spelling, for what is looked for and not kept for a call: 5 to 20 digits once
+/// blanks, hyphens, dots, brackets and invisible marks are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnyPhone {
+    pub text: String,
+    /// In which it is compared.
+    pub key: String,
+}
+
+impl Field for AnyPhone {
+    fn parse(value: Scalar) -> Result<Self, Expected> {
+        let text = at_most(trimmed(value)?, 64)?;
+        let key = phone::key(&text);
+        let is_phone = (5..=20).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_digit());
+        let expected =
+            Expected::fixed("应为 5 到 20 位数字的电话号码", "expected a phone number of 5 to 20 digits");
+        if is_phone { Ok(Self { text, key }) } else { Err(expected) }
+    }
+
+    fn describe() -> ObjectBuilder {
+        text_schema(64)
+    }
+}
+field!(AnyPhone);
 
 /// An instant as Unix seconds or as `YYYY-MM-DD HH:MM:SS` in the configured zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
