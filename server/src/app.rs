@@ -13,7 +13,7 @@ use crate::adapters::im::UserSigner;
 use crate::adapters::payment::PaymentGateway;
 use crate::adapters::sms::{SmsAccount, SmsClient};
 use crate::adapters::storage::{Bucket, Storage};
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::config::Config;
 use crate::demo::Demo;
 use crate::http::body_memory::BodyMemory;
@@ -90,7 +90,7 @@ impl App {
     pub async fn build(setup: Setup) -> Result<Self, String> {
         let Setup { mode, config, clock, ids, demo } = setup;
         make_data_dir(&config)?;
-        let db = open_database(&config).await?;
+        let db = open_database(&config, clock.now().at).await?;
         let secrets = Secrets::load(&config.secrets.key, &config.data_dir, &ids)?;
         let sms = sms_client(&config, &ids)?;
         let storage = storage(&config)?;
@@ -142,14 +142,17 @@ fn make_dir(setting: &str, dir: &Path) -> Result<(), String> {
     made.map_err(|error| format!("{setting}: {}: {error}", dir.display()))
 }
 
-/// Opens and migrates the configured database.
+/// Opens and migrates the configured database, and makes what keys are missing in it.
 ///
 /// # Errors
 /// A text that says what is wrong.
-pub async fn open_database(config: &Config) -> Result<Db, String> {
+pub async fn open_database(config: &Config, at: Millis) -> Result<Db, String> {
     let options = database_options(config)?;
     let opened = tokio::task::spawn_blocking(move || Db::open(&options, crate::migrations::ALL)).await;
-    opened.map_err(|error| error.to_string())?.map_err(|error| format!("database: {error}"))
+    let db = opened.map_err(|error| error.to_string())?.map_err(|error| format!("database: {error}"))?;
+    let filled = crate::keys::fill(&db, at).await;
+    filled.map_err(|error| format!("database: {}", error.cause.unwrap_or_default()))?;
+    Ok(db)
 }
 
 /// Opens the configured database as it is.

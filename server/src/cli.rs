@@ -287,7 +287,8 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
 
 async fn migrate(config: Config) -> Outcome {
     yuyue::app::make_data_dir(&config)?;
-    drop(yuyue::app::open_database(&config).await?);
+    let at = Clock::system(config.timezone.clone()).now().at;
+    drop(yuyue::app::open_database(&config, at).await?);
     print("the schema is up to date\n")
 }
 

@@ -153,6 +153,7 @@ pub struct Visitors {
     pub directory_ttl: Millis,
     #[serde(deserialize_with = "millis")]
     pub session_lifetime: Millis,
+    pub prove_phone: bool,
     pub sms_link: SmsLink,
     #[serde(deserialize_with = "text")]
     pub koala_ip: String,

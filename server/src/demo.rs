@@ -273,7 +273,7 @@ async fn from_account(
     for received in demo.official.received() {
         let open_id = received.open_id.clone();
         let bound = app.db.point("demo.binding", move |tx| visitors::store::bindings::find(tx, &open_id));
-        let bound = bound.await?.map(|binding| binding.phone);
+        let bound = bound.await?.map(|kept| kept.binding.phone);
         if phone.is_none_or(|phone| bound.as_deref() == Some(phone)) {
             messages.push(DemoMessage::of_wechat(received.open_id.clone(), received));
         }

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::clock::HOUR;
 use crate::error::Error;
 use crate::outbox::worker::{Done, Failed, Job};
-use crate::{homemaking, http, live, members, outbox, slots, staff, visitors};
+use crate::{homemaking, http, live, members, outbox, slots, sms_codes, staff, visitors};
 
 const CLEAN_UP: &str = "core.clean_up";
 
@@ -36,7 +36,7 @@ pub async fn run(app: &App, job: &Job) -> Result<Done, Failed> {
         return result;
     }
     match job.kind.as_str() {
-        members::jobs::LOGIN_CODE => members::jobs::send_login_code(app, job).await,
+        sms_codes::CODE => sms_codes::deliver(app, job).await,
         CLEAN_UP => clean_up(app).await,
         other => Err(Failed::GiveUp { reason: format!("this program does not know jobs of kind {other}") }),
     }
@@ -52,6 +52,7 @@ async fn clean_up(app: &App) -> Result<Done, Failed> {
             http::limits::clean_up(tx, at)?;
             live::clean_up(tx, at)?;
             outbox::clean_up(tx, at)?;
+            sms_codes::clean_up(tx, at)?;
             members::clean_up(tx, at)?;
             visitors::clean_up(tx, at)?;
             homemaking::clean_up(tx, at)?;

@@ -10,3 +10,7 @@ pub const ADMINS: i64 = 3;
 pub const GRAMS: i64 = 4;
 /// The public list of home services.
 pub const LISTING: i64 = 5;
+/// The blocklist: shared to give a person a pass or a message, exclusive to change it.
+pub const BLOCKLIST: i64 = 6;
+/// Making the keys of numbers that have none yet.
+pub const KEYS: i64 = 7;

@@ -21,4 +21,5 @@ pub const ALL: &[Migration] = &[
     migration!(5, "homemaking"),
     migration!(6, "scans"),
     migration!(7, "silence"),
+    migration!(8, "keys"),
 ];

@@ -16,10 +16,11 @@ use std::time::Duration;
 use reqwest::Method;
 
 use self::session::{Call, Session};
-use self::wire::{Subject, bare_number, clipped, without_numbers};
+use self::wire::{Subject, clipped, without_numbers};
 use super::http::{AddressError, BaseUrl, Http, HttpLimits};
 use crate::clock::{Clock, Millis};
-use crate::text::mask_phone;
+use crate::phone;
+use crate::text::{mask_phone, name_key};
 
 /// The biggest picture taken over, in bytes.
 const MOST_AVATAR_BYTES: usize = 2 << 20;
@@ -212,24 +213,23 @@ impl Koala {
         Ok(found.into_iter().filter_map(Subject::into_employee).count())
     }
 
-    /// The employees with this phone and, when given, exactly this name.
+    /// The employees with this phone and this name, in whatever spelling.
     ///
     /// # Errors
     /// See [`KoalaErrorKind`].
     pub async fn find_staff(
         &self,
         account: &KoalaAccount,
-        name: Option<&str>,
+        name: &str,
         phone: &str,
     ) -> Result<Vec<Employee>, KoalaError> {
-        let name = name.map(|name| clipped(name, 64));
-        // The host filters by a part of the name, and by phone not at all.
-        let found = self.session(account)?.list("employee", name.as_deref().unwrap_or_default()).await?;
-        let phone = bare_number(phone);
-        let is_wanted = |employee: &Employee| {
-            bare_number(&employee.phone) == phone
-                && name.as_ref().is_none_or(|name| clipped(&employee.name, 64) == *name)
-        };
+        // The host filters by a part of the name, and by phone not at all. Only the first character is sure
+        // to be a part of every spelling, whatever blanks and dots follow it.
+        let found = self.session(account)?.list("employee", &clipped(name, 1)).await?;
+        let phone = phone::key(phone);
+        let name = name_key(name);
+        let is_wanted =
+            |employee: &Employee| phone::key(&employee.phone) == phone && name_key(&employee.name) == name;
         Ok(found.into_iter().filter_map(Subject::into_employee).filter(is_wanted).collect())
     }
 

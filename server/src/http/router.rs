@@ -66,6 +66,7 @@ fn visitors() -> OpenApiRouter<App> {
         .routes(routes!(b::visitor_binding, b::bind_visitor))
         .routes(routes!(b::unbind))
         .routes(routes!(b::any_binding))
+        .routes(routes!(b::send_code))
         .routes(routes!(v::apply))
         .routes(routes!(v::purposes))
         .routes(routes!(r::visit_records))
@@ -83,7 +84,7 @@ fn visitors() -> OpenApiRouter<App> {
 
 /// What visitors adds to the staff API and to logging in.
 fn visitors_own() -> OpenApiRouter<App> {
-    use visitors::routes::{config as c, staff as s, wechat as w};
+    use visitors::routes::{bindings as b, config as c, staff as s, wechat as w};
     OpenApiRouter::new()
         .routes(routes!(w::start))
         .routes(routes!(w::callback))
@@ -93,9 +94,11 @@ fn visitors_own() -> OpenApiRouter<App> {
         .routes(routes!(s::on_site))
         .routes(routes!(s::on_site_file))
         .routes(routes!(s::scans_list))
-        .routes(routes!(s::blocklist, s::block))
+        .routes(routes!(s::list_blocked, s::block))
         .routes(routes!(s::unblock))
         .routes(routes!(s::erase))
+        .routes(routes!(b::bindings))
+        .routes(routes!(b::end_binding))
         .routes(routes!(c::test_servers))
 }
 

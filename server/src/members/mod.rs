@@ -1,6 +1,5 @@
 //! Members (004): consumer accounts with login by SMS code, password or WeChat openid.
 
-pub mod jobs;
 pub mod labels;
 pub mod regions;
 pub mod routes;

@@ -1,6 +1,5 @@
 //! What the members document decides, without database or clock.
 
-use crate::clock::{DAY, HOUR, MINUTE, Millis, SECOND};
 use crate::error::Code;
 use crate::members::regions;
 
@@ -49,58 +48,12 @@ pub static TOKEN_INVALID: Code = Code {
     en: "a valid token is required",
 };
 
-/// How long a code can be used.
-pub const CODE_LIFETIME: Millis = 300 * SECOND;
-pub const CODE_DIGITS: usize = 6;
-/// The wrong try that locks a code.
-pub const CODE_TRIES: i64 = 5;
-/// How often one code can be sent again.
-pub const CODE_RESENDS: i64 = 3;
-/// How soon a mobile may ask for another code.
-pub const CODE_PAUSE: Millis = MINUTE;
-/// Codes a mobile may ask for in [`CODE_DAY`].
-pub const CODES_A_DAY: u32 = 10;
-pub const CODE_DAY: Millis = DAY;
-pub const CODE_ADDRESS_WINDOW: Millis = HOUR;
-
 pub const PASSWORD_LEAST: usize = 6;
 /// Wrong passwords within 15 minutes that lock an account.
 pub const PASSWORD_TRIES: u32 = 10;
 
 /// The clients of the document (client_id).
 pub const CLIENTS: [i64; 8] = [13, 23, 31, 32, 41, 42, 44, 53];
-
-/// The newest code of a mobile.
-#[derive(Clone, Debug)]
-pub struct SentCode {
-    pub id: i64,
-    pub sealed: String,
-    pub expires_at: Millis,
-    pub wrong: i64,
-    pub is_used: bool,
-}
-
-impl SentCode {
-    /// Whether the code can still be used.
-    #[must_use]
-    pub fn is_outstanding(&self, at: Millis) -> bool {
-        !self.is_used && self.wrong < CODE_TRIES && at < self.expires_at
-    }
-
-    /// Why the code cannot be tried, if so.
-    #[must_use]
-    pub fn refusal(&self, at: Millis) -> Option<&'static Code> {
-        if self.is_used {
-            Some(&CODE_USED)
-        } else if self.wrong >= CODE_TRIES {
-            Some(&CODE_LOCKED)
-        } else if at >= self.expires_at {
-            Some(&CODE_EXPIRED)
-        } else {
-            None
-        }
-    }
-}
 
 /// Whether a password is too easy to guess to be left as it is.
 #[must_use]
@@ -188,16 +141,6 @@ mod tests {
         for (now, province, city, expected, why) in cases {
             assert_eq!(change_region(now, province, city), expected, "{why}");
         }
-    }
-
-    #[test]
-    fn a_used_code_is_used_even_when_it_has_expired() {
-        let code =
-            |wrong, is_used| SentCode { id: 1, sealed: String::new(), expires_at: 100, wrong, is_used };
-        assert_eq!(code(0, true).refusal(200), Some(&CODE_USED));
-        assert_eq!(code(5, false).refusal(50), Some(&CODE_LOCKED));
-        assert_eq!(code(0, false).refusal(100), Some(&CODE_EXPIRED));
-        assert_eq!(code(4, false).refusal(99), None);
     }
 
     #[test]

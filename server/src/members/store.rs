@@ -2,12 +2,12 @@
 
 use yuyue_db::{Lock, Result, Row, Tx, params, sql};
 
-use crate::clock::{DAY, Millis};
+use crate::clock::Millis;
 use crate::error::Error;
 use crate::http::page::Page;
 use crate::locks;
 use crate::members::Member;
-use crate::members::rules::{CODE_LIFETIME, CODE_RESENDS, CODE_TRIES, Region, SentCode};
+use crate::members::rules::Region;
 
 /// A consumer account (帐号).
 #[derive(Clone, Debug)]
@@ -225,56 +225,6 @@ pub fn delete_other_tokens(tx: &mut Tx<'_>, id: i64, kept: &str) -> Result<()> {
     tx.execute(delete, params![id, kept]).map(drop)
 }
 
-/// The newest code sent to `mobile`.
-pub fn latest_code(tx: &mut Tx<'_>, mobile: &str) -> Result<Option<SentCode>> {
-    let find = sql!(
-        "SELECT id, sealed_code, expires_at, wrong, used_at FROM sms_code WHERE mobile = $1 ORDER BY id DESC LIMIT 1"
-    );
-    tx.query_opt(find, params![mobile], |row| {
-        Ok(SentCode {
-            id: row.get("id")?,
-            sealed: row.get("sealed_code")?,
-            expires_at: row.get("expires_at")?,
-            wrong: row.get("wrong")?,
-            is_used: row.get::<Option<i64>>("used_at")?.is_some(),
-        })
-    })
-}
-
-/// The sealed digits of a code that can still be used.
-pub fn usable_code(tx: &mut Tx<'_>, id: i64, at: Millis) -> std::result::Result<Option<String>, Error> {
-    let find = sql!("SELECT sealed_code FROM sms_code WHERE id = $1 AND used_at IS NULL AND expires_at > $2");
-    Ok(tx.query_opt(find, params![id, at], |row| row.get("sealed_code"))?)
-}
-
-pub fn insert_code(tx: &mut Tx<'_>, mobile: &str, sealed: &str, at: Millis) -> Result<i64> {
-    let insert = sql!(
-        "INSERT INTO sms_code (mobile, sealed_code, created_at, expires_at, wrong, resends)
-         VALUES ($1, $2, $3, $4, 0, 0) RETURNING id"
-    );
-    tx.query_one(insert, params![mobile, sealed, at, at + CODE_LIFETIME], |row| row.get("id"))
-}
-
-/// Counts one more sending of a code; false when it was sent often enough.
-pub fn count_resend(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
-    let update = sql!("UPDATE sms_code SET resends = resends + 1 WHERE id = $1 AND resends < $2");
-    Ok(tx.execute(update, params![id, CODE_RESENDS])? == 1)
-}
-
-/// Counts a wrong try and gives how many there are; `None` when the code cannot be tried any more.
-pub fn count_wrong_try(tx: &mut Tx<'_>, id: i64) -> Result<Option<i64>> {
-    let update = sql!(
-        "UPDATE sms_code SET wrong = wrong + 1 WHERE id = $1 AND used_at IS NULL AND wrong < $2 RETURNING wrong"
-    );
-    tx.query_opt(update, params![id, CODE_TRIES], |row| row.get("wrong"))
-}
-
-/// Uses a code up; false when somebody was quicker or it has been locked.
-pub fn use_code(tx: &mut Tx<'_>, id: i64, at: Millis) -> Result<bool> {
-    let update = sql!("UPDATE sms_code SET used_at = $2 WHERE id = $1 AND used_at IS NULL AND wrong < $3");
-    Ok(tx.execute(update, params![id, at, CODE_TRIES])? == 1)
-}
-
 pub fn add_points(
     tx: &mut Tx<'_>,
     account_id: i64,
@@ -362,13 +312,12 @@ pub fn tested_shops(tx: &mut Tx<'_>, account_id: i64, most: i64) -> Result<Vec<S
     tx.query(list, params![account_id, most], shop)
 }
 
-/// Forgets expired tokens, and codes a day after they expired.
+/// Forgets expired tokens.
 ///
 /// # Errors
 /// When the database refuses.
 pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> std::result::Result<(), Error> {
     tx.execute(sql!("DELETE FROM access_token WHERE expires_at <= $1"), params![at])?;
-    tx.execute(sql!("DELETE FROM sms_code WHERE expires_at <= $1"), params![at - DAY])?;
     Ok(())
 }
 

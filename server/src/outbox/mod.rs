@@ -11,6 +11,7 @@ use crate::clock::{DAY, Millis};
 use crate::error::Error;
 use crate::http::choice::{Choice, choice_field};
 use crate::http::page::Page;
+use crate::phone;
 
 /// The wake channel of the outbox.
 pub(crate) const CHANNEL: &str = "outbox";
@@ -38,9 +39,11 @@ pub struct NewJob<'a> {
 pub fn enqueue(tx: &mut Tx<'_>, job: &NewJob<'_>, at: Millis) -> Result<i64, Error> {
     let insert = sql!(
         "INSERT INTO outbox
-             (kind, is_message, recipient, payload, state, attempts, due_at, deadline, last_error, created_at)
-         VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, '', $7) RETURNING id"
+             (kind, is_message, recipient, payload, state, attempts, due_at, deadline, last_error, created_at,
+              recipient_key)
+         VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, '', $7, $8) RETURNING id"
     );
+    let recipient_key = phone::key(job.recipient);
     let values = params![
         job.kind,
         !job.recipient.is_empty(),
@@ -48,7 +51,8 @@ pub fn enqueue(tx: &mut Tx<'_>, job: &NewJob<'_>, at: Millis) -> Result<i64, Err
         job.payload,
         job.due_at,
         job.deadline,
-        at
+        at,
+        &recipient_key
     ];
     let id = tx.query_one(insert, values, |row| row.get("id"))?;
     tx.wake(CHANNEL);

@@ -14,6 +14,7 @@ use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
 use crate::http::fields::{Day, Line, Name, optional};
 use crate::http::page::{Items, Page, PageQuery};
+use crate::phone;
 use crate::slots::{self, Schedule, ScheduleRequest, StaffListed};
 use crate::{homemaking, outbox, staff::audit, visitors};
 
@@ -56,10 +57,10 @@ pub struct AppointmentsQuery {
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
     date: Option<Day>,
-    /// Exactly this mobile number (手机号).
+    /// This mobile number (手机号), however it is written.
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
-    phone: Option<Line<32>>,
+    phone: Option<Line<64>>,
     /// Any part of the name (姓名). Without a date or phone, of the last 366 days and all upcoming.
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
@@ -104,7 +105,8 @@ pub async fn search_appointments(
     };
     let search = slots::Search {
         range,
-        phone: query.phone.map(String::from),
+        // Only mobiles in their own form are booked with, and such a one is its own key.
+        phone: query.phone.map(|phone| phone::key(&phone)),
         name: query.name.map(String::from),
         state: query.status,
     };

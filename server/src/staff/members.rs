@@ -16,6 +16,7 @@ use crate::http::fields::{ClearableLine, Flag, Id, IntIn, Line, Name, optional};
 use crate::http::idempotency;
 use crate::http::page::{Items, Page, PageQuery};
 use crate::members::{self, Brand, PointChange, PointEntry, PointEvent, Profile, Shop, grant_points};
+use crate::phone;
 use crate::staff::audit;
 
 type Outcome = Result<Reply, Error>;
@@ -23,10 +24,10 @@ type Outcome = Result<Reply, Error>;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MembersQuery {
-    /// Exactly this mobile number (手机号).
+    /// This mobile number (手机号), however it is written.
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
-    mobile: Option<Line<32>>,
+    mobile: Option<Line<64>>,
     /// Any part of the nickname (昵称).
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
@@ -53,7 +54,8 @@ pub async fn list_members(
     Query(page): Query<PageQuery>,
 ) -> Outcome {
     let page = Page::from(page);
-    let (mobile, nickname) = (query.mobile.map(String::from), query.nickname.map(String::from));
+    let (mobile, nickname) =
+        (query.mobile.map(|mobile| phone::key(&mobile)), query.nickname.map(String::from));
     let found = app.db.read("staff.members", move |tx| {
         Ok::<_, Error>(members::accounts(tx, mobile.as_deref(), nickname.as_deref(), page)?)
     });

@@ -8,8 +8,9 @@ use crate::app::{App, Mode};
 use crate::error::Error;
 use crate::http::access;
 use crate::ids::fingerprint;
+use crate::phone;
 use crate::staff::{self, Device, Role, StaffMember};
-use crate::visitors::{BindingRole, store};
+use crate::visitors::{BindingRole, directory, store};
 
 /// The cookie of a WeChat user's session.
 pub const WECHAT_COOKIE: &str = "yuyue_wechat";
@@ -21,23 +22,47 @@ pub struct WechatUser {
     pub id: String,
     pub nick: String,
     pub avatar: String,
-    /// What is bound: the phone, and in which role.
+    /// What is bound and believed: the phone's key, and in which role.
     pub bound: Option<(String, BindingRole)>,
 }
 
 impl WechatUser {
     fn has_phone(&self, phone: &str) -> bool {
-        self.bound.as_ref().is_some_and(|(bound, _)| bound == phone)
+        self.bound.as_ref().is_some_and(|(bound, _)| *bound == phone::key(phone))
     }
 
-    /// The phone, if it is an employee's: that one was checked against the directory, while anybody
-    /// may name any phone as a visitor.
+    /// The phone's key, if it is an employee's: that one was checked against the directory.
     #[must_use]
     pub fn employee_phone(&self) -> Option<&str> {
         self.bound
             .as_ref()
             .filter(|(_, role)| *role == BindingRole::Employee)
             .map(|(phone, _)| phone.as_str())
+    }
+}
+
+/// A session's user, and what speaks for the phone that is bound.
+pub struct SessionUser {
+    pub user: WechatUser,
+    pub is_proved: bool,
+    /// The directory has this phone.
+    pub is_in_directory: bool,
+    /// The directory has this phone with this name.
+    pub is_employed: bool,
+}
+
+impl SessionUser {
+    fn is_bound_as(&self, role: BindingRole) -> bool {
+        self.user.bound.as_ref().is_some_and(|(_, bound)| *bound == role)
+    }
+
+    /// The user, with the phone only if it is believed. An employee's phone needs the employee's binding,
+    /// and an employee must still be one.
+    fn believed(self, must_prove: bool) -> WechatUser {
+        let is_believed = (self.is_proved || !must_prove)
+            && if self.is_bound_as(BindingRole::Employee) { self.is_employed } else { !self.is_in_directory };
+        let bound = self.user.bound.filter(|_| is_believed);
+        WechatUser { bound, ..self.user }
     }
 }
 
@@ -88,12 +113,12 @@ impl Caller {
     /// 401 or 403 when not.
     pub fn may_act_as_employee(&self, phone: &str, role: Role) -> Result<(), Error> {
         match self.as_employee(role)? {
-            Some(own) if own != phone => Err(others()),
+            Some(own) if own != phone::key(phone) => Err(others()),
             _ => Ok(()),
         }
     }
 
-    /// The employee's phone that this caller's authority is limited to; `None`: it is not limited.
+    /// The key of the employee's phone that this caller's authority is limited to; `None`: it is not limited.
     ///
     /// # Errors
     /// 401 or 403 when the caller is no employee.
@@ -164,15 +189,25 @@ enum Session {
 
 async fn wechat_session(parts: &Parts, app: &App) -> Result<Session, Error> {
     let Some(token) = access::cookie(&parts.headers, WECHAT_COOKIE) else { return Ok(Session::None) };
-    let (hash, at) = (fingerprint(token), app.clock.now().at);
-    let user = app.db.point("visitors.session", move |tx| store::sessions::user_of_session(tx, &hash, at));
-    let Some(user) = user.await? else { return Ok(Session::Over) };
+    let hash = fingerprint(token);
+    let Some(mut known) = session_user(app, hash.clone()).await? else { return Ok(Session::Over) };
+    // Who has left is nobody, from the moment on at which Koala says so.
+    if known.is_bound_as(BindingRole::Employee) && directory::was_refreshed(app).await? {
+        let Some(again) = session_user(app, hash).await? else { return Ok(Session::Over) };
+        known = again;
+    }
+    let user = known.believed(app.must_prove_phone());
     // SameSite=Lax keeps other sites' changes out; where the browser names its page, the page must
     // be ours.
     if parts.headers.contains_key(ORIGIN) {
         access::expect_own_origin(parts, app)?;
     }
     Ok(Session::Of(user))
+}
+
+async fn session_user(app: &App, token_hash: String) -> Result<Option<SessionUser>, Error> {
+    let at = app.clock.now().at;
+    app.db.point("visitors.session", move |tx| store::sessions::user_of_session(tx, &token_hash, at)).await
 }
 
 /// The openid of a request's WeChat session, if it has one.

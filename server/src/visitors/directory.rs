@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use yuyue_db::Tx;
+
 use crate::adapters::koala::{self, KoalaAccount};
-use crate::app::App;
+use crate::app::{App, Mode};
 use crate::clock::{Millis, SECOND};
 use crate::error::Error;
-use crate::visitors::{settings, store};
+use crate::phone;
+use crate::visitors::{BindingRole, settings, store};
 
 /// How long a caller waits for Koala before the copy answers.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -101,6 +104,17 @@ pub async fn keep_fresh(app: &App) -> Result<bool, Error> {
     }
 }
 
+/// Asks Koala for the directory if the copy is old; whether the copy may have changed by that.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn was_refreshed(app: &App) -> Result<bool, Error> {
+    if is_fresh(app, app.clock.now().at).await? {
+        return Ok(false);
+    }
+    keep_fresh(app).await
+}
+
 /// Reads the whole directory.
 ///
 /// # Errors
@@ -124,6 +138,23 @@ pub async fn refresh(app: &App) -> Result<(), Error> {
             gone.into_iter().try_for_each(|id| store::directory::delete(tx, id))
         })
         .await
+}
+
+/// Whether nothing is to be told to the employee of this name and phone, because they have left: callers
+/// who must prove who they are visit nobody else, the others whoever they name, unless the phone's
+/// WeChat is that of an employee whom the directory no longer has.
+///
+/// # Errors
+/// When the database refuses.
+pub fn has_left(app: &App, tx: &mut Tx<'_>, name: &str, phone: &str) -> Result<bool, Error> {
+    if store::directory::find(tx, name, phone)?.is_some() {
+        return Ok(false);
+    }
+    if app.mode == Mode::Enforced {
+        return Ok(true);
+    }
+    let bound = store::bindings::holder(tx, &phone::key(phone), BindingRole::Employee)?;
+    Ok(bound.is_some_and(|bound| !bound.is_valid))
 }
 
 /// The employee with this name and phone: from the copy, else from Koala itself, which may know
@@ -170,7 +201,7 @@ async fn ask(app: &App, name: &str, phone: &str) -> Result<Option<Employee>, Err
     let Some(account) = settings::servers(app).await?.koala() else {
         return Err(Error::unavailable("no Koala host is set"));
     };
-    let asked = app.visitors.koala.find_staff(&account, Some(name), phone);
+    let asked = app.visitors.koala.find_staff(&account, name, phone);
     let found = match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => {
@@ -182,7 +213,7 @@ async fn ask(app: &App, name: &str, phone: &str) -> Result<Option<Employee>, Err
             return Err(Error::unavailable("Koala does not answer in time"));
         }
     };
-    Ok(found.into_iter().map(Employee::from).find(|one| one.name == name && one.phone == phone))
+    Ok(found.into_iter().map(Employee::from).next())
 }
 
 /// The name of our copy of the employee's picture, made now if there is none yet; "" without one.

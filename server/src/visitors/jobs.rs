@@ -11,11 +11,13 @@ use crate::clock::{HOUR, MINUTE, Millis, SECOND};
 use crate::error::Error;
 use crate::outbox::ensure_recurring;
 use crate::outbox::worker::{Done, Failed, Job};
-use crate::visitors::messages::{Content, Payload, SMS, WECHAT};
-use crate::visitors::{directory, hosts, settings, store};
+use crate::visitors::messages::{self, Content, Payload, SMS, WECHAT};
+use crate::visitors::{binding, directory, hosts, settings, store};
 
 pub const KOALA_CREATE: &str = "visitors.koala_create";
 pub const KOALA_DELETE: &str = "visitors.koala_delete";
+pub const UNBIND: &str = "visitors.unbind";
+pub const BINDINGS: &str = "visitors.bindings";
 pub const DIRECTORY: &str = "visitors.directory";
 pub const INDEX: &str = "visitors.index";
 pub const RETENTION: &str = "visitors.retention";
@@ -29,7 +31,7 @@ const TOKEN: &str = "visitors.wechat_token";
 /// # Errors
 /// When the database refuses.
 pub fn schedule(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
-    for kind in [DIRECTORY, INDEX, RETENTION] {
+    for kind in [DIRECTORY, BINDINGS, INDEX, RETENTION] {
         ensure_recurring(tx, kind, at)?;
     }
     Ok(())
@@ -53,6 +55,8 @@ pub async fn run(app: &App, job: &Job) -> Option<Result<Done, Failed>> {
         SMS => send_sms(app, job).await,
         KOALA_CREATE => create_in_koala(app, job).await,
         KOALA_DELETE => delete_in_koala(app, job).await,
+        UNBIND => unbind(app, job).await,
+        BINDINGS => settle_bindings(app).await,
         DIRECTORY => refresh_directory(app).await,
         INDEX => index(app).await,
         RETENTION => erase_old(app).await,
@@ -63,6 +67,12 @@ pub async fn run(app: &App, job: &Job) -> Option<Result<Done, Failed>> {
 /// The message, and the template that staff have set for it by now.
 async fn message(app: &App, job: &Job) -> Result<(Content, String), Failed> {
     let payload: Payload = read(job)?;
+    let (app_too, asked, phone) = (app.clone(), payload.clone(), job.recipient.clone());
+    let obstacle =
+        app.db.read("visitors.obstacle", move |tx| messages::obstacle(&app_too, tx, &asked, &phone)).await?;
+    if let Some(reason) = obstacle {
+        return Err(give_up(reason));
+    }
     let content = payload.open(&app.secrets);
     let content = content.ok_or_else(|| give_up("the message cannot be read with this key"))?;
     let configured = app.config.visitors.templates.clone();
@@ -215,6 +225,16 @@ async fn refresh_directory(app: &App) -> Result<Done, Failed> {
         tracing::warn!(cause = error.cause, "the employee directory could not be read; trying again");
     }
     Ok(Done::Again(at + (ttl / 2).max(SECOND)))
+}
+
+async fn unbind(app: &App, job: &Job) -> Result<Done, Failed> {
+    binding::unbind_at_cloud(app, &read(job)?).await?;
+    Ok(Done::Finished)
+}
+
+async fn settle_bindings(app: &App) -> Result<Done, Failed> {
+    binding::settle_left_over(app).await?;
+    Ok(Done::Again(app.clock.now().at + MINUTE))
 }
 
 async fn index(app: &App) -> Result<Done, Failed> {

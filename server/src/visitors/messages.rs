@@ -10,10 +10,11 @@ use crate::clock::{DAY, Now};
 use crate::config::{SmsLink, Templates};
 use crate::error::Error;
 use crate::outbox::{NewJob, enqueue};
+use crate::phone;
 use crate::secrets::Secrets;
-use crate::visitors::settings;
+use crate::visitors::store::bindings::Kept;
 use crate::visitors::store::visits::{Person, Visit};
-use crate::visitors::{BindingRole, period, qr, rules, store};
+use crate::visitors::{Binding, BindingRole, directory, period, qr, rules, settings, store};
 
 /// The outbox's kinds of message.
 pub const WECHAT: &str = "visitors.wechat";
@@ -81,7 +82,7 @@ impl Event {
 }
 
 /// What lies in the outbox. The variables are sealed: staff read the outbox, and a pass opens gates.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Payload {
     pub event: Event,
     pub visit_id: i64,
@@ -123,8 +124,12 @@ impl Teller<'_> {
     /// When the database refuses.
     pub fn tell_employee(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
         let Some(visitor) = self.people.first() else { return Ok(()) };
+        let Visit { interviewee, interviewee_phone, .. } = self.visit;
+        if directory::has_left(self.app, tx, interviewee, interviewee_phone)? {
+            return Ok(());
+        }
         let templates = self.templates(tx)?;
-        self.tell(tx, (event, &templates), &self.visit.interviewee_phone, visitor, None)
+        self.tell(tx, (event, &templates), interviewee_phone, visitor, None)
     }
 
     /// Writes the messages of an event to the visitor and every companion, each with their own pass.
@@ -132,8 +137,22 @@ impl Teller<'_> {
     /// # Errors
     /// When the database refuses.
     pub fn tell_everyone(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
+        self.tell_people(tx, event, |_| true)
+    }
+
+    /// As [`Teller::tell_everyone`], to some of them. Who is blocked is told nothing.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn tell_people(
+        &self,
+        tx: &mut Tx<'_>,
+        event: Event,
+        is_told: impl Fn(&Person) -> bool,
+    ) -> Result<(), Error> {
         let templates = self.templates(tx)?;
-        self.people.iter().try_for_each(|person| {
+        let mut people = self.people.iter().filter(|person| !person.is_blocked && is_told(person));
+        people.try_for_each(|person| {
             self.tell(tx, (event, &templates), &person.phone, person, person.token.as_deref())
         })
     }
@@ -143,7 +162,7 @@ impl Teller<'_> {
     /// # Errors
     /// When the database refuses.
     pub fn tell_visitor(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
-        let Some(visitor) = self.people.first() else { return Ok(()) };
+        let Some(visitor) = self.people.first().filter(|one| !one.is_blocked) else { return Ok(()) };
         let templates = self.templates(tx)?;
         self.tell(tx, (event, &templates), &visitor.phone, visitor, None)
     }
@@ -167,15 +186,16 @@ impl Teller<'_> {
         let (wechat, sms) = event.templates(templates);
         // A receipt is the one message that staff may do without.
         let is_wanted = |template: &str| event != Event::ApplyReceipt || !template.is_empty();
-        let bound = store::bindings::addressee(tx, phone, event.role())?;
+        let bound = addressee(self.app, tx, phone, event.role())?;
         if let Some(bound) = bound.filter(|_| is_wanted(wechat)) {
             let url = token.map(|token| qr::image_url(self.base, token));
             let content = Content {
                 params: self.wechat_params(event, person, url.as_deref()),
                 url,
-                weixin_user_id: Some(bound.weixin_user_id),
+                weixin_user_id: Some(bound.weixin_user_id.clone()),
             };
-            self.enqueue(tx, WECHAT, (event, phone), &content)?;
+            // The cloud service knows the number as it was bound.
+            self.enqueue(tx, WECHAT, (event, &bound.phone), &content)?;
         }
         if is_wanted(sms) {
             let content = Content { params: self.sms_params(person, token), url: None, weixin_user_id: None };
@@ -236,6 +256,35 @@ impl Teller<'_> {
         }
         entries.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
     }
+}
+
+/// Who is written to for a phone: the WeChat bound in `role`, else the one bound in the other. None that
+/// is still being bound, that nobody proved where it has to be, or of an employee who has left.
+fn addressee(app: &App, tx: &mut Tx<'_>, phone: &str, role: BindingRole) -> Result<Option<Binding>, Error> {
+    let bound = store::bindings::of_phone(tx, &phone::key(phone))?;
+    let may_be_told =
+        |one: &Kept| one.is_valid && !one.is_under_way && (one.is_proved || !app.must_prove_phone());
+    let order = |one: &Kept| (one.binding.role != role, one.id);
+    Ok(bound.into_iter().filter(may_be_told).min_by_key(order).map(|one| one.binding))
+}
+
+/// Why a message that was right when it was written must not be sent any more, if so.
+///
+/// # Errors
+/// When the database refuses.
+pub fn obstacle(
+    app: &App,
+    tx: &mut Tx<'_>,
+    payload: &Payload,
+    phone: &str,
+) -> Result<Option<&'static str>, Error> {
+    if payload.event.role() == BindingRole::Visitor {
+        let is_blocked = store::blocklist::has(tx, &phone::key(phone))?;
+        return Ok(is_blocked.then_some("this phone is on the blocklist"));
+    }
+    let Some(visit) = store::visits::find(tx, payload.visit_id)? else { return Ok(None) };
+    let has_left = directory::has_left(app, tx, &visit.interviewee, &visit.interviewee_phone)?;
+    Ok(has_left.then_some("the employee has left"))
 }
 
 fn short(text: &str) -> String {

@@ -5,6 +5,7 @@
 //! the pass, and logs the scan behind its answer.
 
 pub mod binding;
+pub mod blocking;
 pub mod caller;
 pub mod connection;
 pub mod csv;
@@ -25,7 +26,7 @@ pub mod view;
 use crate::adapters::http::{Http, HttpLimits};
 use crate::adapters::koala::Koala;
 use crate::adapters::wechat::{OfficialAccount, OfficialConfig, WechatCloud};
-use crate::app::App;
+use crate::app::{App, Mode};
 use crate::clock::{Clock, Millis, Now};
 use crate::config::Config;
 use crate::error::Error;
@@ -115,6 +116,14 @@ pub fn clean_up(tx: &mut yuyue_db::Tx<'_>, at: Millis) -> Result<(), Error> {
 }
 
 pub use caller::openid_of_session;
+
+impl App {
+    /// Whether a phone counts only where a code proved it.
+    #[must_use]
+    pub fn must_prove_phone(&self) -> bool {
+        self.mode == Mode::Enforced && self.config.visitors.prove_phone
+    }
+}
 
 /// The openid that WeChat vouches for by a code a browser brought (`wechat_code`).
 ///

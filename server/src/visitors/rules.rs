@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::clock::{MINUTE, Millis, instant};
 use crate::error::{Code, Error};
+use crate::phone;
 
 const fn code(number: i64, zh: &'static str, en: &'static str) -> Code {
     Code { number, name: "", status: 200, zh, en }
@@ -19,6 +20,11 @@ pub static PHONE_TAKEN: Code =
 pub static NOT_EMPLOYED: Code =
     code(-103, "员工名单中没有该姓名和手机号码", "no employee has this name and phone");
 pub static WECHAT_REFUSED: Code = code(-104, "微信服务拒绝了绑定", "the WeChat service refused the binding");
+pub static CODE_NEEDED: Code =
+    code(-105, "请输入发送到该手机的验证码", "a code sent to this phone is needed (sms_code)");
+pub static CODE_WRONG: Code = code(-106, "验证码错误或已失效", "the code is wrong, used or has expired");
+pub static CODE_TOO_OFTEN: Code =
+    code(-107, "验证码请求太频繁，请稍后再试", "codes for this phone were asked for too often");
 pub static ASK_RECEPTION: Code = code(-200, "请联系前台", "please contact the reception");
 pub static PROPOSER: Code = code(
     -201,
@@ -39,13 +45,16 @@ pub static PASS_EARLY: Code = code(-210, "未到通行时间", "this pass is not
 pub static PASS_UNKNOWN: Code = code(-211, "无效的二维码", "this is not a pass of ours");
 
 /// Every code of the product, for the documentation and its test.
-pub static CODES: [&Code; 18] = [
+pub static CODES: [&Code; 21] = [
     &NOT_BOUND,
     &NO_RECORD,
     &BOUND_OTHERWISE,
     &PHONE_TAKEN,
     &NOT_EMPLOYED,
     &WECHAT_REFUSED,
+    &CODE_NEEDED,
+    &CODE_WRONG,
+    &CODE_TOO_OFTEN,
     &ASK_RECEPTION,
     &PROPOSER,
     &NO_INTERVIEWEE,
@@ -82,11 +91,12 @@ pub enum Proposal {
     Application,
 }
 
-/// Tells who asked by whose phone the proposer's is.
+/// Tells who asked by whose phone the proposer's is, however the three are written.
 ///
 /// # Errors
 /// [`PROPOSER`] when it is neither's, or both's.
 pub fn proposal(proposer: &str, phone: &str, interviewee_phone: &str) -> Result<Proposal, &'static Code> {
+    let [proposer, phone, interviewee_phone] = [proposer, phone, interviewee_phone].map(phone::key);
     match (proposer == interviewee_phone, proposer == phone) {
         (true, false) => Ok(Proposal::Invitation),
         (false, true) => Ok(Proposal::Application),
@@ -173,6 +183,10 @@ mod tests {
         assert_eq!(proposal("2", "2", "1"), Ok(Proposal::Application));
         assert_eq!(proposal("3", "2", "1"), Err(&PROPOSER));
         assert_eq!(proposal("1", "1", "1"), Err(&PROPOSER), "nobody visits themselves");
+        let (plain, dressed) = ("13811111111", "+8613811111111");
+        assert_eq!(proposal(plain, "13900000001", dressed), Ok(Proposal::Invitation));
+        assert_eq!(proposal(dressed, plain, "13900000001"), Ok(Proposal::Application));
+        assert_eq!(proposal(plain, dressed, "008613811111111"), Err(&PROPOSER));
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub struct Retinue {
     /// 随行人员访客二维码图片url
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qrcode_img_url: Option<String>,
+    /// For staff: whether the phone is on the blocklist (黑名单).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<bool>,
 }
 
 /// An application or invitation (访客申请记录).
@@ -120,6 +123,9 @@ pub struct Record {
     /// 访客二维码图片url; "" before sign-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qrcode_img_url: Option<String>,
+    /// For staff: whether the visitor's phone is on the blocklist (黑名单).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<bool>,
     /// 随行人员数组
     pub retinues: Vec<Retinue>,
 }
@@ -139,7 +145,8 @@ impl Record {
         let retinues = people.map(|person| {
             let (qrcode, qrcode_img_url) = code(&person);
             let subject_id = person.subject_id();
-            Retinue { subject_id, name: person.name, phone: person.phone, photo: "", qrcode, qrcode_img_url }
+            let Person { name, phone, .. } = person;
+            Retinue { subject_id, name, phone, photo: "", qrcode, qrcode_img_url, blocked: None }
         });
         let retinues = retinues.collect();
         let (subject_id, name, phone) =
@@ -166,8 +173,21 @@ impl Record {
             signin_time: with_passes.then(|| form.when(visit.signed_in_at)),
             qrcode,
             qrcode_img_url,
+            blocked: None,
             retinues,
         }
+    }
+
+    /// The record as staff see it, who alone are told who is blocked.
+    #[must_use]
+    pub fn for_staff(form: &Form, visit: Visit, people: Vec<Person>) -> Self {
+        let mut blocked = people.iter().map(|person| person.is_blocked).collect::<Vec<_>>().into_iter();
+        let mut record = Self::new(form, visit, people, true);
+        record.blocked = Some(blocked.next().unwrap_or(false));
+        for (retinue, is_blocked) in record.retinues.iter_mut().zip(blocked) {
+            retinue.blocked = Some(is_blocked);
+        }
+        record
     }
 }
 

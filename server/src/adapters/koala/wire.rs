@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Employee, NewVisitor};
 use crate::clock::SECOND;
+use crate::phone;
 
 /// Every JSON answer. A field the host leaves out or sets to null is taken as empty: releases differ.
 #[derive(Deserialize)]
@@ -53,7 +54,7 @@ impl Subject {
     pub fn is(&self, visitor: &NewVisitor) -> bool {
         self.subject_type != Some(0)
             && self.name.as_deref() == Some(&clipped(&visitor.name, 64))
-            && bare_number(self.phone.as_deref().unwrap_or_default()) == bare_number(&visitor.phone)
+            && phone::key(self.phone.as_deref().unwrap_or_default()) == phone::key(&visitor.phone)
             && self.start_time == Some(visitor.start_time / SECOND)
     }
 }
@@ -85,14 +86,6 @@ pub(super) fn clipped(text: &str, most: usize) -> String {
     text.trim().chars().take(most).collect()
 }
 
-/// A phone number without separators and the Chinese country code, for comparing: the directory is
-/// typed in by hand.
-pub(super) fn bare_number(phone: &str) -> String {
-    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
-    let bare = ["0086", "86"].iter().find_map(|code| digits.strip_prefix(code));
-    bare.filter(|bare| bare.len() == 11).map(str::to_owned).unwrap_or(digits)
-}
-
 /// The host's words with every longer number hidden, for they may repeat a phone.
 pub(super) fn without_numbers(message: &str) -> String {
     let mut kept = String::new();
@@ -113,15 +106,6 @@ pub(super) fn without_numbers(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_compared_without_their_dress() {
-        for phone in ["13811111111", "+86 138-1111-1111", "008613811111111", "8613811111111"] {
-            assert_eq!(bare_number(phone), "13811111111");
-        }
-        assert_eq!(bare_number("8612345"), "8612345", "too short to carry a country code");
-        assert_eq!(bare_number(""), "");
-    }
 
     #[test]
     fn texts_are_cut_to_what_the_host_takes() {

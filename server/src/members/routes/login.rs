@@ -3,19 +3,19 @@
 use axum::extract::State;
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq as _;
 use utoipa::ToSchema;
 
 use super::{Empty, Outcome, expect_password, guesses_at, required};
 use crate::app::{App, Mode};
 use crate::clock::{Now, SECOND};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::http::envelope::Reply;
 use crate::http::extract::Input;
 use crate::http::fields::{IntIn, Line, Mobile, OpenId, Password, optional};
 use crate::http::limits::{self, ClientAddress};
 use crate::ids::fingerprint;
 use crate::members::{Member, PointEvent, grant_points, rules, store};
+use crate::sms_codes::{self, Fault, Purpose};
 use crate::{passwords, visitors};
 
 /// How a member logs in; `grant_type` says which of the fields count.
@@ -101,7 +101,8 @@ async fn log_in_by_code(app: &App, parts: &Parts, request: LoginRequest, now: &N
     if password.as_ref().is_some_and(|password| !rules::is_long_enough(password)) {
         return Err(Error::invalid("password", "至少 6 个字符", "at least 6 characters"));
     }
-    let code_id = check_code(app, &mobile, &tried, now).await?;
+    let checked = sms_codes::check(app, Purpose::Login, &mobile, &tried, now.at).await?;
+    let code_id = checked.map_err(code_fault)?;
     // After the code of ours: one of WeChat's is used up by asking.
     let openid = proven_openid(app, parts, request.openid, request.wechat_code).await?;
     let hashed = match password {
@@ -118,9 +119,9 @@ async fn log_in_by_code(app: &App, parts: &Parts, request: LoginRequest, now: &N
     let row = token.clone();
     app.db
         .write("members.log_in_by_code", move |tx| {
-            if !store::use_code(tx, code_id, at)? {
-                let code = store::latest_code(tx, &mobile)?;
-                return Err(code.and_then(|code| code.refusal(at)).unwrap_or(&rules::CODE_NONE).into());
+            if !sms_codes::take(tx, code_id, at)? {
+                let fault = sms_codes::why_not(tx, Purpose::Login, &mobile, at)?;
+                return Err(code_fault(fault).into());
             }
             let id = match store::register(tx, &mobile, at)? {
                 Some(id) => {
@@ -150,29 +151,15 @@ async fn log_in_by_code(app: &App, parts: &Parts, request: LoginRequest, now: &N
     Ok(token.reply())
 }
 
-/// Compares a tried code with the newest one and counts a wrong try. It stays usable: only a login
-/// that succeeds uses it up.
-async fn check_code(app: &App, mobile: &str, tried: &str, now: &Now) -> Result<i64, Error> {
-    let (at, mobile, tried, secrets) = (now.at, mobile.to_owned(), tried.to_owned(), app.secrets.clone());
-    // A counted try must be kept, so the refusal is the closure's value and not its error.
-    let checked: Result<i64, &'static crate::error::Code> = app
-        .db
-        .write("members.check_code", move |tx| {
-            let Some(code) = store::latest_code(tx, &mobile)? else { return Ok(Err(&rules::CODE_NONE)) };
-            if let Some(refusal) = code.refusal(at) {
-                return Ok(Err(refusal));
-            }
-            let digits = secrets.open("sms_code", &code.sealed);
-            let digits = digits.ok_or_else(|| Error::internal("a code cannot be read with this key"))?;
-            if bool::from(digits.as_bytes().ct_eq(tried.as_bytes())) {
-                return Ok(Ok(code.id));
-            }
-            let wrong = store::count_wrong_try(tx, code.id)?;
-            let is_last = wrong.is_none_or(|wrong| wrong >= rules::CODE_TRIES);
-            Ok::<_, Error>(Err(if is_last { &rules::CODE_LOCKED } else { &rules::CODE_WRONG }))
-        })
-        .await?;
-    Ok(checked?)
+/// What a code that does not prove the mobile is called here.
+fn code_fault(fault: Fault) -> &'static Code {
+    match fault {
+        Fault::None => &rules::CODE_NONE,
+        Fault::Used => &rules::CODE_USED,
+        Fault::Locked => &rules::CODE_LOCKED,
+        Fault::Expired => &rules::CODE_EXPIRED,
+        Fault::Wrong => &rules::CODE_WRONG,
+    }
 }
 
 /// The openid to bind or log in with. It counts only when WeChat vouches for it, by a code or by the

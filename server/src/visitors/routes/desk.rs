@@ -17,12 +17,14 @@ use crate::http::access::BaseUrl;
 use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
 use crate::http::extract::Input;
 use crate::http::fields::{Phone, REQUIRED, Raw, optional};
+use crate::phone;
 use crate::visitors::caller::Caller;
 use crate::visitors::hosts;
 use crate::visitors::messages::{Event, Teller};
 use crate::visitors::qr::{self, Scanned};
 use crate::visitors::rules::{self, Validity};
 use crate::visitors::scans::{self, Scan};
+use crate::visitors::store::blocklist;
 use crate::visitors::store::desk::{self, Inside, NewPass};
 use crate::visitors::store::visits::{self, Person, Visit};
 use crate::visitors::view::Form;
@@ -107,42 +109,45 @@ pub async fn sign_in(
     input: Input<VisitSignInRequest>,
 ) -> Outcome {
     caller.may_run_desk()?;
-    let phone = String::from(input.value.phone);
+    let phone_key = phone::key(&input.value.phone);
     let now = app.clock.now();
     let form = Form::new(&app, &base);
     for _ in 0..TRIES {
-        let (visit, people) = chosen(&app, &phone, &now).await?;
+        let (visit, people) = chosen(&app, &phone_key, &now).await?;
         let id = visit.id;
-        if visit.signed_in_at.is_some() {
-            if people.iter().any(|person| person.phone == phone && person.signed_out_at.is_some()) {
-                let phone = phone.clone();
-                app.db.write("visitors.come_back", move |tx| desk::come_back(tx, id, &phone)).await?;
+        let lacking: Vec<i64> =
+            people.iter().filter(|person| person.lacks_pass()).map(|person| person.id).collect();
+        if visit.signed_in_at.is_some() && lacking.is_empty() {
+            let is_back =
+                |person: &Person| phone::key(&person.phone) == phone_key && person.signed_out_at.is_some();
+            if people.iter().any(is_back) {
+                let phone_key = phone_key.clone();
+                app.db.write("visitors.come_back", move |tx| desk::come_back(tx, id, &phone_key)).await?;
             }
             return Reply::ok(&VisitSignedIn::new(&form, id, people));
         }
-        if first_sign_in(&app, &visit, &people, (&now, &base)).await? {
+        if admit(&app, &visit, lacking.len(), (&now, &base)).await? {
             if let Some(account) = hosts::account(&app).await? {
-                let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
-                hosts::try_now(&app, &account, &ids).await;
+                hosts::try_now(&app, &account, &lacking).await;
             }
             let people = app.db.point("visitors.people", move |tx| visits::people(tx, id)).await?;
             return Reply::ok(&VisitSignedIn::new(&form, id, people));
         }
-        // Somebody else signed it in, or deleted it, between our look and our try.
+        // Somebody else signed it in, deleted it, or blocked one of its people, between our look and our try.
     }
     Err(Error::unavailable("a visit kept changing while it was being signed in"))
 }
 
 /// The visit that a sign-in by this phone is for, with its people.
-async fn chosen(app: &App, phone: &str, now: &Now) -> Result<(Visit, Vec<Person>), Error> {
-    let (phone, at) = (phone.to_owned(), now.at);
+async fn chosen(app: &App, phone_key: &str, now: &Now) -> Result<(Visit, Vec<Person>), Error> {
+    let (phone_key, at) = (phone_key.to_owned(), now.at);
     let before = rules::end_of_day(now.zone(), now.local().date());
     app.db
         .read("visitors.choose", move |tx| {
-            if visits::is_blocked(tx, &phone)? {
+            if blocklist::has(tx, &phone_key)? {
                 return Err(Error::from(&rules::ASK_RECEPTION));
             }
-            let id = rules::choose(&desk::candidates(tx, &phone, before, at)?, at)?;
+            let id = rules::choose(&desk::candidates(tx, &phone_key, before, at)?, at)?;
             let visit = visits::find(tx, id)?.ok_or(&rules::NOTHING_TODAY)?;
             let people = visits::people(tx, id)?;
             Ok((visit, people))
@@ -150,32 +155,38 @@ async fn chosen(app: &App, phone: &str, now: &Now) -> Result<(Visit, Vec<Person>
         .await
 }
 
-/// Signs the visit in, if nobody else has meanwhile; the passes and the messages come with it.
-async fn first_sign_in(
-    app: &App,
-    visit: &Visit,
-    people: &[Person],
-    (now, base): (&Now, &str),
-) -> Result<bool, Error> {
-    let drawn = Arc::new(draw(app, visit.id, people.len()).await?);
+/// Gives a pass to the people of a visit who lack one, `count` of them, if nobody has changed that
+/// meanwhile; the messages come with it. The first time signs the visit in.
+async fn admit(app: &App, seen: &Visit, count: usize, (now, base): (&Now, &str)) -> Result<bool, Error> {
+    let (visit_id, is_first) = (seen.id, seen.signed_in_at.is_none());
+    let drawn = Arc::new(draw(app, visit_id, count).await?);
     let goes_to_koala = hosts::account(app).await?.is_some();
-    let (app_too, now, base, visit_id) = (app.clone(), now.clone(), base.to_owned(), visit.id);
+    let (app_too, now, base) = (app.clone(), now.clone(), base.to_owned());
     app.db
         .write("visitors.sign_in", move |tx| {
-            if !desk::sign_in(tx, visit_id, now.at)? {
+            blocklist::hold_still(tx)?;
+            if !visits::lock(tx, visit_id)? {
+                return Ok(false);
+            }
+            let people = visits::people(tx, visit_id)?;
+            let lacking: Vec<i64> =
+                people.iter().filter(|person| person.lacks_pass()).map(|person| person.id).collect();
+            if lacking.len() != drawn.len() || (is_first && !desk::sign_in(tx, visit_id, now.at)?) {
                 return Ok(false);
             }
             let visit = visits::find(tx, visit_id)?.ok_or(&rules::NO_RECORD)?;
-            issue_passes(tx, &visit, &drawn)?;
+            issue_passes(tx, &visit, &lacking, &drawn)?;
             let people = visits::people(tx, visit_id)?;
             if goes_to_koala {
-                for person in &people {
-                    hosts::enqueue_create(tx, person.id, visit.ends_at, now.at)?;
+                for person_id in &lacking {
+                    hosts::enqueue_create(tx, *person_id, visit.ends_at, now.at)?;
                 }
             }
             let teller = Teller { app: &app_too, visit: &visit, people: &people, now: &now, base: &base };
-            teller.tell_employee(tx, Event::VisitorSignIn)?;
-            teller.tell_everyone(tx, Event::SignIn)?;
+            if is_first {
+                teller.tell_employee(tx, Event::VisitorSignIn)?;
+            }
+            teller.tell_people(tx, Event::SignIn, |person| lacking.contains(&person.id))?;
             Ok(true)
         })
         .await
@@ -197,17 +208,13 @@ async fn draw(app: &App, visit_id: i64, count: usize) -> Result<Vec<Drawn>, Erro
     drawing.await.map_err(|error| Error::internal(error.to_string()))?
 }
 
-fn issue_passes(tx: &mut Tx<'_>, visit: &Visit, drawn: &[Drawn]) -> Result<(), Error> {
-    let people = visits::people(tx, visit.id)?;
-    if people.len() != drawn.len() {
-        return Err(Error::internal("the people of a visit changed"));
-    }
+fn issue_passes(tx: &mut Tx<'_>, visit: &Visit, people: &[i64], drawn: &[Drawn]) -> Result<(), Error> {
     let validity = Validity::of_visit(visit.starts_at, visit.ends_at);
-    for (person, drawn) in people.iter().zip(drawn) {
+    for (person_id, drawn) in people.iter().zip(drawn) {
         let pass = NewPass {
             token: &drawn.token,
             visit_id: visit.id,
-            person_id: person.id,
+            person_id: *person_id,
             validity,
             picture: &drawn.picture,
         };
@@ -259,6 +266,7 @@ async fn judge(
     let refusal = match &pass {
         None => Some(&rules::PASS_UNKNOWN),
         Some(pass) if visit_id.is_some_and(|id| id != pass.visit_id) => Some(&rules::PASS_UNKNOWN),
+        Some(pass) if pass.is_blocked => Some(&rules::ASK_RECEPTION),
         Some(pass) => pass.validity.refusal(at),
     };
     Ok((refusal, pass))
@@ -325,15 +333,15 @@ pub async fn sign_out(State(app): State<App>, caller: Caller, input: Input<SignO
             pass.map(|pass| pass.person_id)
         }
     };
-    let phone = phone.map(String::from);
+    let phone_key = phone.map(|phone| phone::key(&phone));
     let signed_out = app.db.write("visitors.sign_out", move |tx| {
-        let party = match (&phone, person_id) {
-            (Some(phone), _) => desk::inside_by_phone(tx, phone, at)?,
+        let party = match (&phone_key, person_id) {
+            (Some(key), _) => desk::inside_by_phone(tx, key, at)?,
             (None, Some(person_id)) => desk::inside_by_person(tx, person_id, at)?,
             (None, None) => Vec::new(),
         };
         let goes = |one: &Inside| {
-            all || phone.as_ref().map_or(Some(one.person_id) == person_id, |phone| *phone == one.phone)
+            all || phone_key.as_ref().map_or(Some(one.person_id) == person_id, |key| *key == one.phone_key)
         };
         let mut signed_out = 0;
         for one in party.iter().filter(|one| goes(one)) {

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::http::access::BaseUrl;
 use crate::http::envelope::{Reply, VisitorsPage};
 use crate::http::extract::Query;
-use crate::http::fields::{Flag, Id, Line, Moment, Name, Phone, REQUIRED, optional};
+use crate::http::fields::{AnyPhone, Flag, Id, Line, Moment, Name, REQUIRED, optional};
 use crate::http::page::Page;
 use crate::staff::Role;
 use crate::visitors::caller::Caller;
@@ -33,7 +33,7 @@ pub struct RecordsQuery {
     /// 申请人的手机号码; needed with `mobile`.
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
-    proposer: Option<Phone>,
+    proposer: Option<AnyPhone>,
     /// Any part of the visitor's name (访客姓名，支持模糊查询).
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
@@ -41,7 +41,7 @@ pub struct RecordsQuery {
     /// 访客手机号码
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
-    phone: Option<Phone>,
+    phone: Option<AnyPhone>,
     /// Any part of the interviewee's name (被访人姓名，支持模糊查询).
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
@@ -49,7 +49,7 @@ pub struct RecordsQuery {
     /// 被访人手机号码
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
-    interviewee_phone: Option<Phone>,
+    interviewee_phone: Option<AnyPhone>,
     /// Visits that end after this (来访开始时间).
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
@@ -77,9 +77,9 @@ impl RecordsQuery {
     pub(super) fn split(self, zone: &jiff::tz::TimeZone, default_size: i64) -> (Filter, Page) {
         let page = Page::new(self.page, self.size, default_size);
         let filter = Filter {
-            proposer: self.proposer.map(String::from),
-            interviewee_phone: self.interviewee_phone.map(String::from),
-            phone: self.phone.map(String::from),
+            proposer: self.proposer.map(|phone| phone.key),
+            interviewee_phone: self.interviewee_phone.map(|phone| phone.key),
+            phone: self.phone.map(|phone| phone.key),
             is_authorised: self.is_auth.map(|flag| flag.0 == 1),
             from: self.start_time.map(|moment| moment.at(zone)),
             to: self.end_time.map(|moment| moment.at(zone)),
@@ -126,7 +126,7 @@ pub async fn visit_records(
     match query.kind.as_ref().ok_or_else(|| required("type"))?.as_str() {
         "mobile" => {
             let proposer = query.proposer.as_ref().ok_or_else(|| required("proposer"))?;
-            may_see(&caller, proposer, &query)?;
+            may_see(&caller, &proposer.key, &query)?;
         }
         "web" => caller.may_as_staff(Role::Auditor)?,
         _ => return Err(Error::invalid("type", "应为 mobile 或 web", "expected mobile or web")),
@@ -142,11 +142,11 @@ pub async fn visit_records(
 /// visited for: one of the filters must say so.
 fn may_see(caller: &Caller, proposer: &str, query: &RecordsQuery) -> Result<(), Error> {
     let is_visitor =
-        query.phone.as_ref().is_some_and(|phone| caller.may_use_phone(phone, Role::Auditor).is_ok());
+        query.phone.as_ref().is_some_and(|phone| caller.may_use_phone(&phone.key, Role::Auditor).is_ok());
     let is_visited = query
         .interviewee_phone
         .as_ref()
-        .is_some_and(|phone| caller.may_act_as_employee(phone, Role::Auditor).is_ok());
+        .is_some_and(|phone| caller.may_act_as_employee(&phone.key, Role::Auditor).is_ok());
     if is_visitor || is_visited { Ok(()) } else { caller.may_use_phone(proposer, Role::Auditor) }
 }
 
@@ -156,7 +156,7 @@ pub struct AuthRecordsQuery {
     /// 员工的手机号码; without it the caller's own, or for staff everybody's.
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
-    phone: Option<Phone>,
+    phone: Option<AnyPhone>,
     /// From 1.
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
@@ -176,7 +176,7 @@ pub async fn auth_records(
     BaseUrl(base): BaseUrl,
     Query(query): Query<AuthRecordsQuery>,
 ) -> Outcome {
-    let phone = match (query.phone.map(String::from), caller.as_employee(Role::Auditor)?) {
+    let phone = match (query.phone.map(|phone| phone.key), caller.as_employee(Role::Auditor)?) {
         (Some(phone), _) => {
             caller.may_act_as_employee(&phone, Role::Auditor)?;
             Some(phone)

@@ -16,14 +16,15 @@ use crate::error::Error;
 use crate::http::access::{Admin, Auditor, BaseUrl, Reception};
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{Id, IdOrAll, Phone, Prose, filter, optional};
+use crate::http::fields::{AnyPhone, Id, IdOrAll, Prose, filter, optional};
 use crate::http::idempotency;
 use crate::http::page::{Items, Page, PageQuery};
 use crate::staff::record_change;
 use crate::text::mask_phone;
-use crate::visitors::store::staff::{self as rows, Blocked, Guest, ScanItem};
+use crate::visitors::store::blocklist::{self, Blocked};
+use crate::visitors::store::staff::{self as rows, Guest, ScanItem};
 use crate::visitors::view::{Form, Record, When};
-use crate::visitors::{csv, hosts, rules, scans};
+use crate::visitors::{binding, blocking, csv, hosts, rules, scans};
 
 const PAGE_SIZE: i64 = 20;
 /// The most rows of an exported file; the filters make more files of more.
@@ -43,7 +44,7 @@ pub async fn visits(
     let (filter, page) = query.split(app.clock.zone(), PAGE_SIZE);
     let (total, found) = load(&app, filter, page).await?;
     let form = Form::new(&app, &base);
-    let items = found.into_iter().map(|(visit, people)| Record::new(&form, visit, people, true)).collect();
+    let items = found.into_iter().map(|(visit, people)| Record::for_staff(&form, visit, people)).collect();
     Reply::ok(&Items::new(page, total, items))
 }
 
@@ -260,36 +261,36 @@ pub struct BlocklistQuery {
     /// Only this phone.
     #[serde(default, deserialize_with = "optional")]
     #[param(inline)]
-    phone: Option<Phone>,
+    phone: Option<AnyPhone>,
 }
 
 /// Phones that are sent to the reception (黑名单), newest first.
 #[utoipa::path(get, path = "/admin/v1/blocklist", tag = "staff", params(BlocklistQuery, PageQuery),
     responses((status = 200, body = Items<Blocked>)))]
-pub async fn blocklist(
+pub async fn list_blocked(
     State(app): State<App>,
     _: Auditor,
     Query(page): Query<PageQuery>,
     Query(query): Query<BlocklistQuery>,
 ) -> Outcome {
     let page = Page::from(page);
-    let (phone, zone) = (query.phone.map(String::from), app.clock.zone().clone());
-    let list =
-        app.db.read("visitors.blocklist", move |tx| rows::blocklist(tx, phone.as_deref(), page, &zone));
+    let (key, zone) = (query.phone.map(|phone| phone.key), app.clock.zone().clone());
+    let list = app.db.read("visitors.blocklist", move |tx| blocklist::list(tx, key.as_deref(), page, &zone));
     let (total, items) = list.await?;
     Reply::ok(&Items::new(page, total, items))
 }
 
 #[derive(Deserialize, ToSchema)]
 pub struct BlockRequest {
-    /// Exactly this phone.
-    phone: Phone,
+    /// This phone, however it is written.
+    phone: AnyPhone,
     /// For staff only.
     #[serde(default, deserialize_with = "optional")]
     reason: Option<Prose<2000>>,
 }
 
-/// Put a phone on the blocklist: it can neither apply nor sign in, and is not told why.
+/// Put a phone on the blocklist: it can neither apply nor sign in, is told nothing, and what passes it has
+/// end at once. Those who come with it are not kept out.
 #[utoipa::path(post, path = "/admin/v1/blocklist", tag = "staff", request_body = BlockRequest,
     responses((status = 201, body = Blocked)))]
 pub async fn block(
@@ -297,12 +298,13 @@ pub async fn block(
     Reception(staff): Reception,
     input: Input<BlockRequest>,
 ) -> Outcome {
-    let (phone, reason) = (String::from(input.value.phone), input.value.reason.map(String::from));
+    let (phone, reason) = (input.value.phone.text, input.value.reason.map(String::from));
     let (now, zone) = (app.clock.now(), app.clock.zone().clone());
     let (at, once) = (now.at, (input.once, staff.name(), &now));
     idempotency::write(&app, "visitors.block", once, StatusCode::CREATED, move |tx| {
-        let id = rows::block(tx, &phone, reason.as_deref().unwrap_or_default(), &staff.name(), at)?;
-        let blocked = rows::find_blocked(tx, id, &zone)?.ok_or_else(no_entry)?;
+        let reason = reason.as_deref().unwrap_or_default();
+        let id = blocking::block(tx, &phone, reason, &staff.name(), at)?;
+        let blocked = blocklist::find(tx, id, &zone)?.ok_or_else(no_entry)?;
         let target = format!("blocklist {id}");
         record_change(tx, &staff, "blocklist.add", &target, &Value::Null, &json!(blocked), at)?;
         Ok(blocked)
@@ -321,8 +323,8 @@ pub async fn unblock(State(app): State<App>, Reception(staff): Reception, PathId
     let (at, zone) = (app.clock.now().at, app.clock.zone().clone());
     app.db
         .write("visitors.unblock", move |tx| {
-            let blocked = rows::find_blocked(tx, id, &zone)?.ok_or_else(no_entry)?;
-            if !rows::unblock(tx, id)? {
+            let blocked = blocklist::find(tx, id, &zone)?.ok_or_else(no_entry)?;
+            if !blocking::unblock(tx, id)? {
                 return Err(no_entry());
             }
             let target = format!("blocklist {id}");
@@ -334,8 +336,8 @@ pub async fn unblock(State(app): State<App>, Reception(staff): Reception, PathId
 
 #[derive(Deserialize, ToSchema)]
 pub struct EraseRequest {
-    /// Whose data to erase.
-    phone: Phone,
+    /// Whose data to erase, however the phone is written.
+    phone: AnyPhone,
 }
 
 /// Erase a person by phone (按手机号码清除个人信息): name and phone wherever they stand, bindings, waiting and
@@ -343,13 +345,14 @@ pub struct EraseRequest {
 #[utoipa::path(post, path = "/admin/v1/visits/erase", tag = "staff", request_body = EraseRequest,
     responses((status = 200, body = rows::Erased)))]
 pub async fn erase(State(app): State<App>, Admin(staff): Admin, input: Input<EraseRequest>) -> Outcome {
-    let phone = String::from(input.value.phone);
+    let phone = input.value.phone;
     let at = app.clock.now().at;
     let erased = app.db.write("visitors.erase", move |tx| {
-        let (erased, koala_ids) = rows::erase_phone(tx, &phone)?;
+        let (erased, koala_ids, wechats) = rows::erase_phone(tx, &phone.key)?;
         hosts::forget(tx, &koala_ids, at)?;
+        wechats.iter().try_for_each(|wechat| binding::enqueue_unbind(tx, wechat, at))?;
         // The log must not keep what was erased.
-        let target = mask_phone(&phone);
+        let target = mask_phone(&phone.text);
         record_change(tx, &staff, "visits.erase", &target, &Value::Null, &json!(erased), at)?;
         Ok::<_, Error>(erased)
     });

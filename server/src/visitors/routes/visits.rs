@@ -16,6 +16,7 @@ use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
 use crate::http::extract::{Input, LARGE_BODY_LIMIT, PathId};
 use crate::http::fields::{IntIn, Line, Moment, Name, Phone, Prose, REQUIRED, Raw, at_most, optional};
 use crate::http::idempotency;
+use crate::phone;
 use crate::staff::{self, Role};
 use crate::visitors::caller::Caller;
 use crate::visitors::directory::{self, Employee};
@@ -163,8 +164,8 @@ async fn interviewee(app: &App, new: &NewVisit) -> Result<Option<Employee>, Erro
     if app.mode == Mode::Enforced {
         return directory::find(app, &new.interviewee, &new.interviewee_phone).await;
     }
-    let phone = new.interviewee_phone.clone();
-    app.db.point("visitors.department", move |tx| store::directory::find_by_phone(tx, &phone)).await
+    let key = phone::key(&new.interviewee_phone);
+    app.db.point("visitors.department", move |tx| store::directory::find_by_phone(tx, &key)).await
 }
 
 fn book(
@@ -174,9 +175,11 @@ fn book(
     proposal: Proposal,
     (now, base): (&Now, &str),
 ) -> Result<Record, Error> {
-    let phones = new.people.iter().map(|(_, phone)| phone);
-    for phone in phones.chain([&new.proposer]) {
-        if store::visits::is_blocked(tx, phone)? {
+    store::blocklist::hold_still(tx)?;
+    // A companion who is blocked is left out of everything, and keeps nobody else out.
+    let visitor = new.people.first().map(|(_, phone)| phone);
+    for phone in visitor.into_iter().chain([&new.proposer]) {
+        if store::blocklist::has(tx, &phone::key(phone))? {
             return Err((&rules::ASK_RECEPTION).into());
         }
     }
@@ -252,15 +255,19 @@ fn authorise(
     by: Option<&str>,
     (now, base): (&Now, &str),
 ) -> Result<bool, Error> {
+    store::blocklist::hold_still(tx)?;
     let is_new = store::visits::authorise(tx, id, by, now.at)?;
     let visit = store::visits::find(tx, id)?.ok_or(&rules::NO_RECORD)?;
     if is_new {
         let people = store::visits::people(tx, id)?;
+        if people.first().is_some_and(|visitor| visitor.is_blocked) {
+            return Err((&rules::ASK_RECEPTION).into());
+        }
         let teller = Teller { app, visit: &visit, people: &people, now, base };
         teller.tell_everyone(tx, Event::ApprovalPass)?;
         return Ok(true);
     }
-    if by.is_some_and(|by| by != visit.interviewee_phone) {
+    if by.is_some_and(|by| by != phone::key(&visit.interviewee_phone)) {
         return Err(not_ones_own());
     }
     if visit.authorised_at.is_some() {
@@ -275,7 +282,7 @@ fn refuse(tx: &mut Tx<'_>, id: i64, by: Option<&str>, reason: &str, now: &Now) -
         return Ok(true);
     }
     let visit = store::visits::find(tx, id)?.ok_or(&rules::NO_RECORD)?;
-    if by.is_some_and(|by| by != visit.interviewee_phone) {
+    if by.is_some_and(|by| by != phone::key(&visit.interviewee_phone)) {
         return Err(not_ones_own());
     }
     if visit.refused_at.is_some() { Ok(false) } else { Err((&rules::AUTHORISED).into()) }

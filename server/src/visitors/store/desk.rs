@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use yuyue_db::{Row, Tx, params, pick, sql};
 
-use super::Result;
+use super::{Result, blocklist};
 use crate::clock::Millis;
 use crate::error::Error;
 use crate::visitors::rules::{Candidate, Validity};
 use crate::visitors::scans::Scan;
 
-/// The visits of a phone that have not ended and start before `before`, refused ones left out.
-pub fn candidates(tx: &mut Tx<'_>, phone: &str, before: Millis, at: Millis) -> Result<Vec<Candidate>> {
+/// The visits of a phone (by its key) that have not ended and start before `before`, refused ones left out.
+pub fn candidates(tx: &mut Tx<'_>, phone_key: &str, before: Millis, at: Millis) -> Result<Vec<Candidate>> {
     let list = sql!(
         "SELECT v.id, v.starts_at, (v.authorised_at IS NOT NULL) AS is_authorised
          FROM visit v
-         WHERE v.id IN (SELECT visit_id FROM visit_person WHERE phone = $1)
+         WHERE v.id IN (SELECT visit_id FROM visit_person WHERE phone_key = $1)
            AND v.ends_at > $3 AND v.starts_at < $2 AND v.refused_at IS NULL
          ORDER BY v.starts_at, v.id"
     );
@@ -27,7 +27,7 @@ pub fn candidates(tx: &mut Tx<'_>, phone: &str, before: Millis, at: Millis) -> R
             is_authorised: row.get("is_authorised")?,
         })
     };
-    Ok(tx.query(list, params![phone, before, at], candidate)?)
+    Ok(tx.query(list, params![phone_key, before, at], candidate)?)
 }
 
 /// Signs a visit in, once; whether this was the time. Its row is locked from here on.
@@ -40,12 +40,12 @@ pub fn sign_in(tx: &mut Tx<'_>, visit_id: i64, at: Millis) -> Result<bool> {
 }
 
 /// Back after signing out.
-pub fn come_back(tx: &mut Tx<'_>, visit_id: i64, phone: &str) -> Result<()> {
+pub fn come_back(tx: &mut Tx<'_>, visit_id: i64, phone_key: &str) -> Result<()> {
     let update = sql!(
         "UPDATE visit_person SET signed_out_at = NULL
-         WHERE visit_id = $1 AND phone = $2 AND signed_out_at IS NOT NULL"
+         WHERE visit_id = $1 AND phone_key = $2 AND signed_out_at IS NOT NULL"
     );
-    tx.execute(update, params![visit_id, phone])?;
+    tx.execute(update, params![visit_id, phone_key])?;
     Ok(())
 }
 
@@ -75,15 +75,19 @@ pub struct Pass {
     pub visit_id: i64,
     pub person_id: i64,
     pub validity: Validity,
+    /// Whether the blocklist ended it.
+    pub is_blocked: bool,
 }
 
 pub fn pass(tx: &mut Tx<'_>, token: &str) -> Result<Option<Pass>> {
-    let find = sql!("SELECT visit_id, person_id, valid_from, valid_until FROM pass WHERE token = $1");
+    let find =
+        sql!("SELECT visit_id, person_id, valid_from, valid_until, is_blocked FROM pass WHERE token = $1");
     let pass = tx.query_opt(find, params![token], |row| {
         Ok(Pass {
             visit_id: row.get("visit_id")?,
             person_id: row.get("person_id")?,
             validity: Validity { from: row.get("valid_from")?, until: row.get("valid_until")? },
+            is_blocked: row.get("is_blocked")?,
         })
     });
     Ok(pass?)
@@ -143,33 +147,36 @@ fn passed(scans: &[Scan]) -> Vec<Passed> {
 pub struct Inside {
     pub visit_id: i64,
     pub person_id: i64,
-    pub phone: String,
+    pub phone_key: String,
 }
 
-/// The people in the building with this phone, or of the visits that it belongs to.
-pub fn inside_by_phone(tx: &mut Tx<'_>, phone: &str, at: Millis) -> Result<Vec<Inside>> {
+/// The people in the building with this phone, or of the visits that it belongs to. Who never got a
+/// pass was not let in with the others.
+pub fn inside_by_phone(tx: &mut Tx<'_>, phone_key: &str, at: Millis) -> Result<Vec<Inside>> {
     let list = sql!(
-        "SELECT p.visit_id, p.id, p.phone FROM visit v JOIN visit_person p ON p.visit_id = v.id
-         WHERE v.id IN (SELECT visit_id FROM visit_person WHERE phone = $1)
+        "SELECT p.visit_id, p.id, p.phone_key FROM visit v JOIN visit_person p ON p.visit_id = v.id
+         WHERE v.id IN (SELECT visit_id FROM visit_person WHERE phone_key = $1)
            AND v.signed_in_at IS NOT NULL AND v.ends_at > $2 AND p.signed_out_at IS NULL
+           AND EXISTS (SELECT 1 FROM pass s WHERE s.person_id = p.id)
          ORDER BY p.visit_id, p.position"
     );
-    Ok(tx.query(list, params![phone, at], inside)?)
+    Ok(tx.query(list, params![phone_key, at], inside)?)
 }
 
 /// The people in the building who came with this person.
 pub fn inside_by_person(tx: &mut Tx<'_>, person_id: i64, at: Millis) -> Result<Vec<Inside>> {
     let list = sql!(
-        "SELECT p.visit_id, p.id, p.phone FROM visit v JOIN visit_person p ON p.visit_id = v.id
+        "SELECT p.visit_id, p.id, p.phone_key FROM visit v JOIN visit_person p ON p.visit_id = v.id
          WHERE v.id = (SELECT visit_id FROM visit_person WHERE id = $1)
            AND v.signed_in_at IS NOT NULL AND v.ends_at > $2 AND p.signed_out_at IS NULL
+           AND EXISTS (SELECT 1 FROM pass s WHERE s.person_id = p.id)
          ORDER BY p.visit_id, p.position"
     );
     Ok(tx.query(list, params![person_id, at], inside)?)
 }
 
 fn inside(row: &Row<'_>) -> yuyue_db::Result<Inside> {
-    Ok(Inside { visit_id: row.get("visit_id")?, person_id: row.get("id")?, phone: row.get("phone")? })
+    Ok(Inside { visit_id: row.get("visit_id")?, person_id: row.get("id")?, phone_key: row.get("phone_key")? })
 }
 
 /// Signs one person out; whether this was the time.
@@ -198,7 +205,8 @@ pub fn koala_person(tx: &mut Tx<'_>, person_id: i64) -> Result<Option<KoalaPerso
         "SELECT p.name, p.phone, p.koala_id, v.purpose, v.interviewee, v.come_from, v.remark, v.group_ids,
                 v.starts_at, v.ends_at
          FROM visit_person p JOIN visit v ON v.id = p.visit_id
-         WHERE p.id = $1 AND v.erased_at IS NULL AND p.phone <> ''"
+         WHERE p.id = $1 AND v.erased_at IS NULL AND p.phone <> ''
+           AND NOT EXISTS (SELECT 1 FROM blocked_phone b WHERE b.phone_key = p.phone_key)"
     );
     let person = tx.query_opt(find, params![person_id], |row| {
         Ok(KoalaPerson {
@@ -217,10 +225,13 @@ pub fn koala_person(tx: &mut Tx<'_>, person_id: i64) -> Result<Option<KoalaPerso
     Ok(person?)
 }
 
-/// Remembers Koala's id of a person who has none yet; false when the person is gone or has one.
+/// Remembers Koala's id of a person who has none yet; false when the person is gone, blocked or has one.
 pub fn set_koala_id(tx: &mut Tx<'_>, person_id: i64, koala_id: i64) -> Result<bool> {
-    let update =
-        sql!("UPDATE visit_person SET koala_id = $2 WHERE id = $1 AND koala_id IS NULL AND phone <> ''");
+    blocklist::hold_still(tx)?;
+    let update = sql!(
+        "UPDATE visit_person SET koala_id = $2 WHERE id = $1 AND koala_id IS NULL AND phone <> ''
+           AND NOT EXISTS (SELECT 1 FROM blocked_phone b WHERE b.phone_key = visit_person.phone_key)"
+    );
     Ok(tx.execute(update, params![person_id, koala_id])? == 1)
 }
 

@@ -4,6 +4,8 @@ use yuyue_db::{Row, Tx, params, sql};
 
 use super::Result;
 use crate::clock::Millis;
+use crate::phone;
+use crate::text::name_key;
 use crate::visitors::directory::Employee;
 
 fn employee(row: &Row<'_>) -> yuyue_db::Result<Employee> {
@@ -17,22 +19,23 @@ fn employee(row: &Row<'_>) -> yuyue_db::Result<Employee> {
     })
 }
 
-/// The employee with this phone and name.
+/// The employee with this phone and name, in whatever spelling.
 pub fn find(tx: &mut Tx<'_>, name: &str, phone: &str) -> Result<Option<Employee>> {
     let find = sql!(
         "SELECT subject_id, name, phone, department, avatar_source, avatar FROM employee
-         WHERE phone = $1 AND name = $2 ORDER BY subject_id LIMIT 1"
+         WHERE phone_key = $1 AND name_key = $2 ORDER BY subject_id LIMIT 1"
     );
-    Ok(tx.query_opt(find, params![phone, name], employee)?)
+    let (phone_key, name_key) = (phone::key(phone), name_key(name));
+    Ok(tx.query_opt(find, params![&phone_key, &name_key], employee)?)
 }
 
 /// Any employee with this phone.
-pub fn find_by_phone(tx: &mut Tx<'_>, phone: &str) -> Result<Option<Employee>> {
+pub fn find_by_phone(tx: &mut Tx<'_>, phone_key: &str) -> Result<Option<Employee>> {
     let find = sql!(
         "SELECT subject_id, name, phone, department, avatar_source, avatar FROM employee
-         WHERE phone = $1 ORDER BY subject_id LIMIT 1"
+         WHERE phone_key = $1 ORDER BY subject_id LIMIT 1"
     );
-    Ok(tx.query_opt(find, params![phone], employee)?)
+    Ok(tx.query_opt(find, params![phone_key], employee)?)
 }
 
 /// When the whole directory was last read; 0 if it must be read again.
@@ -55,17 +58,19 @@ pub fn all_ids(tx: &mut Tx<'_>) -> Result<Vec<i64>> {
 /// Writes what Koala says of an employee; the copy of a picture stays while its source does.
 pub fn upsert(tx: &mut Tx<'_>, employee: &Employee) -> Result<()> {
     let upsert = sql!(
-        "INSERT INTO employee (subject_id, name, phone, department, avatar_source, avatar)
-         VALUES ($1, $2, $3, $4, $5, '')
+        "INSERT INTO employee (subject_id, name, phone, department, avatar_source, avatar, name_key, phone_key)
+         VALUES ($1, $2, $3, $4, $5, '', $6, $7)
          ON CONFLICT (subject_id) DO UPDATE SET
-             name = excluded.name, phone = excluded.phone, department = excluded.department,
+             name = excluded.name, name_key = excluded.name_key,
+             phone = excluded.phone, phone_key = excluded.phone_key, department = excluded.department,
              avatar_source = excluded.avatar_source,
              avatar = CASE WHEN employee.avatar_source = excluded.avatar_source THEN employee.avatar ELSE '' END
          WHERE employee.name <> excluded.name OR employee.phone <> excluded.phone
             OR employee.department <> excluded.department OR employee.avatar_source <> excluded.avatar_source"
     );
     let Employee { subject_id, name, phone, department, avatar_source, .. } = employee;
-    let values = params![*subject_id, name, phone, department, avatar_source];
+    let (name_key, phone_key) = (name_key(name), phone::key(phone));
+    let values = params![*subject_id, name, phone, department, avatar_source, &name_key, &phone_key];
     tx.execute(upsert, values)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The rows of visitors.
 
 pub mod bindings;
+pub mod blocklist;
 pub mod desk;
 pub mod directory;
 pub mod grams;

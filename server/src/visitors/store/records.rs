@@ -12,6 +12,7 @@ use crate::text;
 /// What a list is narrowed down to; every given filter must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// Phones by their keys.
     pub proposer: Option<String>,
     pub interviewee_phone: Option<String>,
     pub phone: Option<String>,
@@ -34,15 +35,15 @@ macro_rules! filtered {
         sql!(concat!(
             $select,
             $drive,
-            " AND (CAST($1 AS TEXT) IS NULL OR v.proposer = $1)
-              AND (CAST($2 AS TEXT) IS NULL OR v.interviewee_phone = $2)
-              AND (CAST($3 AS TEXT) IS NULL OR p.phone = $3)
+            " AND (CAST($1 AS TEXT) IS NULL OR v.proposer_key = $1)
+              AND (CAST($2 AS TEXT) IS NULL OR v.interviewee_phone_key = $2)
+              AND (CAST($3 AS TEXT) IS NULL OR p.phone_key = $3)
               AND (CAST($4 AS BOOLEAN) IS NULL OR (v.authorised_at IS NOT NULL) = $4)
               AND (CAST($5 AS BIGINT) IS NULL OR v.ends_at > $5)
               AND (CAST($6 AS BIGINT) IS NULL OR v.starts_at < $6)
               AND (CAST($7 AS TEXT) IS NULL OR replace(p.name_key, $7, '') <> p.name_key)
               AND (CAST($8 AS TEXT) IS NULL OR replace(v.interviewee_key, $8, '') <> v.interviewee_key)
-              AND ($9 = FALSE OR v.proposer <> v.interviewee_phone) ",
+              AND ($9 = FALSE OR v.proposer_key <> v.interviewee_phone_key) ",
             $rest
         ))
     };
@@ -166,13 +167,13 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter, page: Page) -> Result<(i64, Vec<Vi
     }
     let (count, list) = match drive {
         Drive::Phone => both!(
-            "FROM visit_person p JOIN visit v ON v.id = p.visit_id WHERE p.phone = $3 AND p.position = 0"
+            "FROM visit_person p JOIN visit v ON v.id = p.visit_id WHERE p.phone_key = $3 AND p.position = 0"
         ),
         Drive::Proposer => both!(
-            "FROM visit v JOIN visit_person p ON p.visit_id = v.id AND p.position = 0 WHERE v.proposer = $1"
+            "FROM visit v JOIN visit_person p ON p.visit_id = v.id AND p.position = 0 WHERE v.proposer_key = $1"
         ),
         Drive::Interviewee => both!(
-            "FROM visit v JOIN visit_person p ON p.visit_id = v.id AND p.position = 0 WHERE v.interviewee_phone = $2"
+            "FROM visit v JOIN visit_person p ON p.visit_id = v.id AND p.position = 0 WHERE v.interviewee_phone_key = $2"
         ),
         Drive::Gram(..) | Drive::Nothing => {
             both!("FROM visit v JOIN visit_person p ON p.visit_id = v.id AND p.position = 0 WHERE v.id > 0")

@@ -5,7 +5,7 @@ use yuyue_db::{Tx, params, sql};
 use super::Result;
 use crate::clock::Millis;
 use crate::visitors::BindingRole;
-use crate::visitors::caller::WechatUser;
+use crate::visitors::caller::{SessionUser, WechatUser};
 
 /// Uses a state up; `false` when it has been before. It is kept for as long as it could come again.
 pub fn use_state(tx: &mut Tx<'_>, state: &str, expires_at: Millis) -> Result<bool> {
@@ -32,19 +32,29 @@ pub fn insert_session(
 }
 
 /// The WeChat user of a session, with the phone that is bound.
-pub fn user_of_session(tx: &mut Tx<'_>, token_hash: &str, at: Millis) -> Result<Option<WechatUser>> {
+pub fn user_of_session(tx: &mut Tx<'_>, token_hash: &str, at: Millis) -> Result<Option<SessionUser>> {
     let find = sql!(
-        "SELECT s.weixin_user_id, s.nick, s.avatar, b.phone, b.role FROM wechat_session s
-         LEFT JOIN wechat_binding b ON b.weixin_user_id = s.weixin_user_id
+        "SELECT s.weixin_user_id, s.nick, s.avatar, b.phone_key, b.role, (b.proved_at IS NOT NULL) AS is_proved,
+                EXISTS (SELECT 1 FROM employee e WHERE e.phone_key = b.phone_key) AS is_in_directory,
+                EXISTS (SELECT 1 FROM employee e
+                        WHERE e.phone_key = b.phone_key AND e.name_key = b.name_key) AS is_employed
+         FROM wechat_session s
+         LEFT JOIN wechat_binding b ON b.weixin_user_id = s.weixin_user_id AND b.bound_at IS NOT NULL
          WHERE s.token_hash = $1 AND s.expires_at > $2"
     );
     let user = tx.query_opt(find, params![token_hash, at], |row| {
         let role = row.get::<Option<String>>("role")?.and_then(|role| BindingRole::parse(&role));
-        Ok(WechatUser {
+        let user = WechatUser {
             id: row.get("weixin_user_id")?,
             nick: row.get("nick")?,
             avatar: row.get("avatar")?,
-            bound: row.get::<Option<String>>("phone")?.zip(role),
+            bound: row.get::<Option<String>>("phone_key")?.zip(role),
+        };
+        Ok(SessionUser {
+            user,
+            is_proved: row.get("is_proved")?,
+            is_in_directory: row.get("is_in_directory")?,
+            is_employed: row.get("is_employed")?,
         })
     });
     Ok(user?)

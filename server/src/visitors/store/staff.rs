@@ -1,4 +1,4 @@
-//! What staff see and change: who is inside, scans, the blocklist, and erasing.
+//! What staff see and change: who is inside, scans, and erasing.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -42,17 +42,19 @@ fn guest(row: &Row<'_>) -> yuyue_db::Result<Guest> {
     })
 }
 
-/// Who is in the building: signed in, not signed out, not past the end; the latest first.
+/// Who is in the building: signed in with a pass, not signed out, not past the end; the latest first.
 pub fn on_site(tx: &mut Tx<'_>, at: Millis, page: Page) -> Result<(i64, Vec<Guest>)> {
     let count = sql!(
         "SELECT count(*) AS total FROM visit v JOIN visit_person p ON p.visit_id = v.id
-         WHERE v.signed_in_at IS NOT NULL AND v.ends_at > $1 AND p.signed_out_at IS NULL"
+         WHERE v.signed_in_at IS NOT NULL AND v.ends_at > $1 AND p.signed_out_at IS NULL
+           AND EXISTS (SELECT 1 FROM pass s WHERE s.person_id = p.id)"
     );
     let list = sql!(
         "SELECT p.visit_id, p.position, p.name, p.phone, v.come_from, v.purpose, v.interviewee,
                 v.interviewee_phone, v.department, v.starts_at, v.ends_at, v.signed_in_at
          FROM visit v JOIN visit_person p ON p.visit_id = v.id
          WHERE v.signed_in_at IS NOT NULL AND v.ends_at > $1 AND p.signed_out_at IS NULL
+           AND EXISTS (SELECT 1 FROM pass s WHERE s.person_id = p.id)
          ORDER BY v.signed_in_at DESC, p.visit_id DESC, p.position LIMIT $2 OFFSET $3"
     );
     let total = tx.query_one(count, params![at], |row| row.get("total"))?;
@@ -68,7 +70,7 @@ pub struct ScanItem {
     pub at: String,
     /// The gate's name; "" in documented mode.
     pub device: String,
-    /// As it was answered: 0 passed, -209 expired, -210 too early, -211 no pass of ours.
+    /// As it was answered: 0 passed, -209 expired, -210 too early, -211 no pass of ours, -200 blocked.
     pub code: i64,
     /// The record, 0 when the code was none of ours.
     pub visit_id: i64,
@@ -115,75 +117,13 @@ pub fn scans(
     Ok((total, tx.query(list, params![visit_id, page.size, page.offset()], item)?))
 }
 
-/// A phone that the reception wants to see first (黑名单).
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Blocked {
-    /// The entry's id.
-    pub id: i64,
-    /// The phone that may not come (手机号码).
-    pub phone: String,
-    /// For staff only.
-    pub reason: String,
-    /// Who of the staff added it.
-    pub added_by: String,
-    /// `YYYY-MM-DD HH:MM:SS`
-    pub created_at: String,
-}
-
-fn blocked(row: &Row<'_>, zone: &jiff::tz::TimeZone) -> yuyue_db::Result<Blocked> {
-    Ok(Blocked {
-        id: row.get("id")?,
-        phone: row.get("phone")?,
-        reason: row.get("reason")?,
-        added_by: row.get("added_by")?,
-        created_at: text(local(zone, row.get("created_at")?)),
-    })
-}
-
-/// The blocklist, the latest first; of one phone if given.
-pub fn blocklist(
-    tx: &mut Tx<'_>,
-    phone: Option<&str>,
-    page: Page,
-    zone: &jiff::tz::TimeZone,
-) -> Result<(i64, Vec<Blocked>)> {
-    let count =
-        sql!("SELECT count(*) AS total FROM blocked_phone WHERE (CAST($1 AS TEXT) IS NULL OR phone = $1)");
-    let list = sql!(
-        "SELECT id, phone, reason, added_by, created_at FROM blocked_phone
-         WHERE (CAST($1 AS TEXT) IS NULL OR phone = $1) ORDER BY id DESC LIMIT $2 OFFSET $3"
-    );
-    let total = tx.query_one(count, params![phone], |row| row.get("total"))?;
-    let items = tx.query(list, params![phone, page.size, page.offset()], |row| blocked(row, zone))?;
-    Ok((total, items))
-}
-
-/// Blocks a phone, or takes over the new reason; gives the row's id.
-pub fn block(tx: &mut Tx<'_>, phone: &str, reason: &str, by: &str, at: Millis) -> Result<i64> {
-    let upsert = sql!(
-        "INSERT INTO blocked_phone (phone, reason, added_by, created_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (phone) DO UPDATE SET reason = excluded.reason RETURNING id"
-    );
-    Ok(tx.query_one(upsert, params![phone, reason, by, at], |row| row.get("id"))?)
-}
-
-pub fn find_blocked(tx: &mut Tx<'_>, id: i64, zone: &jiff::tz::TimeZone) -> Result<Option<Blocked>> {
-    let find = sql!("SELECT id, phone, reason, added_by, created_at FROM blocked_phone WHERE id = $1");
-    Ok(tx.query_opt(find, params![id], |row| blocked(row, zone))?)
-}
-
-/// Takes a phone off the list; whether it was on it.
-pub fn unblock(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
-    Ok(tx.execute(sql!("DELETE FROM blocked_phone WHERE id = $1"), params![id])? == 1)
-}
-
 /// What erasing a phone changed.
 #[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 pub struct Erased {
     /// Visits in which the phone stood.
     pub visits: usize,
     /// WeChat bindings of the phone.
-    pub bindings: u64,
+    pub bindings: usize,
     /// Messages to the phone that were waiting or kept.
     pub messages: u64,
     /// Koala's ids of the people, to be deleted there.
@@ -191,47 +131,59 @@ pub struct Erased {
     pub has_koala: bool,
 }
 
-/// Erases one person wherever the phone stands, and gives Koala's ids that go with it.
-pub fn erase_phone(tx: &mut Tx<'_>, phone: &str) -> Result<(Erased, Vec<i64>)> {
+/// Erases one person wherever the phone stands, however it is written; gives Koala's ids and the WeChats
+/// that go with it.
+pub fn erase_phone(tx: &mut Tx<'_>, phone_key: &str) -> Result<(Erased, Vec<i64>, Vec<String>)> {
     grams::lock(tx)?;
     let list = sql!(
-        "SELECT id FROM visit WHERE proposer = $1 OR interviewee_phone = $1
-            OR id IN (SELECT visit_id FROM visit_person WHERE phone = $1) ORDER BY id"
+        "SELECT id FROM visit WHERE proposer_key = $1 OR interviewee_phone_key = $1
+            OR id IN (SELECT visit_id FROM visit_person WHERE phone_key = $1) ORDER BY id"
     );
-    let ids: Vec<i64> = tx.query(list, params![phone], |row| row.get("id"))?;
+    let ids: Vec<i64> = tx.query(list, params![phone_key], |row| row.get("id"))?;
     for id in &ids {
         // A sign-in under way must not issue a pass to who is being erased.
         visits::lock(tx, *id)?;
         grams::forget(tx, *id)?;
     }
     let koala =
-        sql!("SELECT koala_id FROM visit_person WHERE phone = $1 AND koala_id IS NOT NULL ORDER BY id");
-    let koala_ids: Vec<i64> = tx.query(koala, params![phone], |row| row.get("koala_id"))?;
-    let passes = sql!(
-        "UPDATE pass SET valid_until = 0 WHERE person_id IN (SELECT id FROM visit_person WHERE phone = $1)"
-    );
-    tx.execute(passes, params![phone])?;
-    let pictures = sql!(
-        "DELETE FROM pass_image WHERE token IN
-             (SELECT s.token FROM pass s JOIN visit_person p ON p.id = s.person_id WHERE p.phone = $1)"
-    );
-    tx.execute(pictures, params![phone])?;
+        sql!("SELECT koala_id FROM visit_person WHERE phone_key = $1 AND koala_id IS NOT NULL ORDER BY id");
+    let koala_ids: Vec<i64> = tx.query(koala, params![phone_key], |row| row.get("koala_id"))?;
+    erase_passes(tx, phone_key)?;
     let people = sql!(
-        "UPDATE visit_person SET name = '', name_key = '', phone = '', koala_id = NULL WHERE phone = $1"
+        "UPDATE visit_person SET name = '', name_key = '', phone = '', phone_key = '', koala_id = NULL
+         WHERE phone_key = $1"
     );
     // What the person wrote goes with them.
-    tx.execute(sql!("UPDATE visit SET proposer = '', remark = '' WHERE proposer = $1"), params![phone])?;
-    tx.execute(people, params![phone])?;
+    let wrote =
+        sql!("UPDATE visit SET proposer = '', proposer_key = '', remark = '' WHERE proposer_key = $1");
+    tx.execute(wrote, params![phone_key])?;
+    tx.execute(people, params![phone_key])?;
     let host = sql!(
-        "UPDATE visit SET interviewee = '', interviewee_key = '', interviewee_phone = ''
-         WHERE interviewee_phone = $1"
+        "UPDATE visit SET interviewee = '', interviewee_key = '', interviewee_phone = '', interviewee_phone_key = ''
+         WHERE interviewee_phone_key = $1"
     );
-    tx.execute(host, params![phone])?;
-    let messages = sql!("DELETE FROM outbox WHERE recipient = $1 AND kind IN ($2, $3)");
+    tx.execute(host, params![phone_key])?;
+    let messages = sql!("DELETE FROM outbox WHERE is_message AND recipient_key = $1 AND kind IN ($2, $3)");
     let kinds = (crate::visitors::messages::WECHAT, crate::visitors::messages::SMS);
-    let messages = tx.execute(messages, params![phone, kinds.0, kinds.1])?;
-    let bindings = bindings::delete_of_phone(tx, phone)?;
-    Ok((Erased { visits: ids.len(), bindings, messages, has_koala: !koala_ids.is_empty() }, koala_ids))
+    let messages = tx.execute(messages, params![phone_key, kinds.0, kinds.1])?;
+    let wechats = bindings::delete_of_phone(tx, phone_key)?;
+    let erased =
+        Erased { visits: ids.len(), bindings: wechats.len(), messages, has_koala: !koala_ids.is_empty() };
+    Ok((erased, koala_ids, wechats))
+}
+
+fn erase_passes(tx: &mut Tx<'_>, phone_key: &str) -> Result<()> {
+    let passes = sql!(
+        "UPDATE pass SET valid_until = 0
+         WHERE person_id IN (SELECT id FROM visit_person WHERE phone_key = $1)"
+    );
+    tx.execute(passes, params![phone_key])?;
+    let pictures = sql!(
+        "DELETE FROM pass_image WHERE token IN
+             (SELECT s.token FROM pass s JOIN visit_person p ON p.id = s.person_id WHERE p.phone_key = $1)"
+    );
+    tx.execute(pictures, params![phone_key])?;
+    Ok(())
 }
 
 /// Erases the people of visits that ended before `before`, a batch at a time; how many there were.
@@ -241,11 +193,13 @@ pub fn erase_old(tx: &mut Tx<'_>, before: Millis, at: Millis, most: i64) -> Resu
         sql!("SELECT id FROM visit WHERE erased_at IS NULL AND ends_at < $1 ORDER BY ends_at, id LIMIT $2");
     let ids: Vec<i64> = tx.query(list, params![before, most], |row| row.get("id"))?;
     let people = sql!(
-        "UPDATE visit_person SET name = '', name_key = '', phone = '', koala_id = NULL WHERE visit_id = $1"
+        "UPDATE visit_person SET name = '', name_key = '', phone = '', phone_key = '', koala_id = NULL
+         WHERE visit_id = $1"
     );
     let visit = sql!(
         "UPDATE visit SET erased_at = $2, remark = '',
-             proposer = CASE WHEN proposer = interviewee_phone THEN proposer ELSE '' END
+             proposer = CASE WHEN proposer_key = interviewee_phone_key THEN proposer ELSE '' END,
+             proposer_key = CASE WHEN proposer_key = interviewee_phone_key THEN proposer_key ELSE '' END
          WHERE id = $1"
     );
     for id in &ids {

@@ -4,7 +4,7 @@ use yuyue_db::{Row, Tx, params, sql};
 
 use super::{Result, grams};
 use crate::clock::Millis;
-use crate::text;
+use crate::{phone, text};
 
 /// An application or invitation to be written.
 #[derive(Clone, Debug)]
@@ -30,10 +30,11 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewVisit, at: Millis) -> Result<i64> {
     let insert = sql!(
         "INSERT INTO visit (purpose, remark, come_from, group_ids, proposer, interviewee, interviewee_key,
                             interviewee_phone, department, starts_at, ends_at, created_at, authorised_at, refusal,
-                            is_indexed)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', FALSE) RETURNING id"
+                            is_indexed, proposer_key, interviewee_phone_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', FALSE, $14, $15) RETURNING id"
     );
     let interviewee_key = text::search_key(&new.interviewee);
+    let (proposer_key, phone_key) = (phone::key(&new.proposer), phone::key(&new.interviewee_phone));
     let values = params![
         new.purpose,
         &new.remark,
@@ -47,15 +48,21 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewVisit, at: Millis) -> Result<i64> {
         new.starts_at,
         new.ends_at,
         at,
-        new.is_authorised.then_some(at)
+        new.is_authorised.then_some(at),
+        &proposer_key,
+        &phone_key
     ];
     let id = tx.query_one(insert, values, |row| row.get("id"))?;
     let insert = sql!(
-        "INSERT INTO visit_person (visit_id, position, name, name_key, phone) VALUES ($1, $2, $3, $4, $5)"
+        "INSERT INTO visit_person (visit_id, position, name, name_key, phone, phone_key)
+         VALUES ($1, $2, $3, $4, $5, $6)"
     );
-    let keys: Vec<String> = new.people.iter().map(|(name, _)| text::search_key(name)).collect();
+    let keys = new.people.iter().map(|(name, phone)| (text::search_key(name), phone::key(phone)));
+    let keys: Vec<(String, String)> = keys.collect();
     let people = new.people.iter().zip(&keys).zip(0_i64..);
-    let rows = people.map(|(((name, phone), key), position)| *params![id, position, name, key, phone]);
+    let rows = people.map(|(((name, phone), (name_key, phone_key)), position)| {
+        *params![id, position, name, name_key, phone, phone_key]
+    });
     tx.insert_many(insert, &rows.collect::<Vec<_>>())?;
     Ok(id)
 }
@@ -120,8 +127,10 @@ pub struct Person {
     pub phone: String,
     pub koala_id: Option<i64>,
     pub signed_out_at: Option<Millis>,
-    /// Of the pass, once signed in.
+    /// Of the pass in force, once signed in.
     pub token: Option<String>,
+    /// Whether the phone is on the blocklist: then this person gets nothing.
+    pub is_blocked: bool,
 }
 
 impl Person {
@@ -130,13 +139,21 @@ impl Person {
     pub fn subject_id(&self) -> i64 {
         self.koala_id.unwrap_or(self.id)
     }
+
+    /// Whether a sign-in still has to give this person a pass; who was erased gets none.
+    #[must_use]
+    pub fn lacks_pass(&self) -> bool {
+        self.token.is_none() && !self.is_blocked && !self.phone.is_empty()
+    }
 }
 
 /// The people of a visit, the visitor first.
 pub fn people(tx: &mut Tx<'_>, visit_id: i64) -> Result<Vec<Person>> {
     let list = sql!(
-        "SELECT p.id, p.name, p.phone, p.koala_id, p.signed_out_at, s.token
-         FROM visit_person p LEFT JOIN pass s ON s.person_id = p.id WHERE p.visit_id = $1 ORDER BY p.position"
+        "SELECT p.id, p.name, p.phone, p.koala_id, p.signed_out_at, s.token,
+                EXISTS (SELECT 1 FROM blocked_phone b WHERE b.phone_key = p.phone_key) AS is_blocked
+         FROM visit_person p LEFT JOIN pass s ON s.person_id = p.id AND s.valid_until > 0
+         WHERE p.visit_id = $1 ORDER BY p.position"
     );
     let people = tx.query(list, params![visit_id], |row| {
         Ok(Person {
@@ -146,18 +163,19 @@ pub fn people(tx: &mut Tx<'_>, visit_id: i64) -> Result<Vec<Person>> {
             koala_id: row.get("koala_id")?,
             signed_out_at: row.get("signed_out_at")?,
             token: row.get("token")?,
+            is_blocked: row.get("is_blocked")?,
         })
     });
     Ok(people?)
 }
 
-/// Authorises an application that waits and has not expired; whether it did. `by` is the phone it
-/// must be for, anybody's if `None`.
+/// Authorises an application that waits and has not expired; whether it did. `by` is the key of the
+/// phone it must be for, anybody's if `None`.
 pub fn authorise(tx: &mut Tx<'_>, id: i64, by: Option<&str>, at: Millis) -> Result<bool> {
     let update = sql!(
         "UPDATE visit SET authorised_at = $2
          WHERE id = $1 AND authorised_at IS NULL AND refused_at IS NULL AND ends_at > $2
-           AND (CAST($3 AS TEXT) IS NULL OR interviewee_phone = $3)"
+           AND (CAST($3 AS TEXT) IS NULL OR interviewee_phone_key = $3)"
     );
     Ok(tx.execute(update, params![id, at, by])? == 1)
 }
@@ -167,7 +185,7 @@ pub fn refuse(tx: &mut Tx<'_>, id: i64, by: Option<&str>, reason: &str, at: Mill
     let update = sql!(
         "UPDATE visit SET refused_at = $2, refusal = $4
          WHERE id = $1 AND authorised_at IS NULL AND refused_at IS NULL
-           AND (CAST($3 AS TEXT) IS NULL OR interviewee_phone = $3)"
+           AND (CAST($3 AS TEXT) IS NULL OR interviewee_phone_key = $3)"
     );
     Ok(tx.execute(update, params![id, at, by, reason])? == 1)
 }
@@ -201,12 +219,6 @@ pub fn end_passes(tx: &mut Tx<'_>, visit_id: i64) -> Result<()> {
     let delete = sql!("DELETE FROM pass_image WHERE token IN (SELECT token FROM pass WHERE visit_id = $1)");
     tx.execute(delete, params![visit_id])?;
     Ok(())
-}
-
-/// Whether staff have put one of these phones on the blocklist.
-pub fn is_blocked(tx: &mut Tx<'_>, phone: &str) -> Result<bool> {
-    let find = sql!("SELECT id FROM blocked_phone WHERE phone = $1");
-    Ok(tx.query_opt(find, params![phone], |_| Ok(()))?.is_some())
 }
 
 /// How many visits start between two instants.

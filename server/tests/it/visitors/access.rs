@@ -22,7 +22,7 @@ both! { enforced:
 
 impl TestApp {
     /// This caller as a browser that came back from WeChat.
-    async fn wechat(&self, open_id: &str) -> Self {
+    pub async fn wechat(&self, open_id: &str) -> Self {
         self.world().official.sign_in_as(open_id);
         let start = self.get("/auth/wechat/start?next=/h5").await.expect(302);
         let state = start.header("set-cookie").split(';').next().unwrap().to_owned();
@@ -58,16 +58,26 @@ impl TestApp {
         pairs.into_iter().find(|(name, _)| name == "code").unwrap().1
     }
 
-    async fn employee(&self) -> Self {
+    /// Asks for the code that proves a phone and reads it off the phone.
+    pub async fn binding_code(&self, phone: &str) -> String {
+        self.post("/v1/binding/sms_code", json!({ "phone": phone })).await.done();
+        self.drain_outbox().await;
+        self.newest_code(&yuyue::phone::key(phone))
+    }
+
+    pub async fn employee(&self) -> Self {
         let user = self.wechat("wx-demo-lisi").await;
-        let bind = json!({ "weixinUserId": "wx-demo-lisi", "name": "李四", "phone": LI_SI });
+        let code = self.binding_code(LI_SI).await;
+        let bind =
+            json!({ "weixinUserId": "wx-demo-lisi", "name": "李四", "phone": LI_SI, "sms_code": code });
         user.post("/v1/subject/binding", bind).await.done();
         user
     }
 
-    async fn visitor(&self, phone: &str) -> Self {
+    pub async fn visitor(&self, phone: &str) -> Self {
         let user = self.wechat("wx-demo-zhangsan").await;
-        let bind = json!({ "weixinUserId": "wx-demo-zhangsan", "phone": phone });
+        let code = self.binding_code(phone).await;
+        let bind = json!({ "weixinUserId": "wx-demo-zhangsan", "phone": phone, "sms_code": code });
         user.post("/v1/visitor/binding", bind).await.done();
         user
     }
@@ -121,12 +131,20 @@ async fn a_page_learns_whom_wechat_vouched_for(app: TestApp) {
 }
 
 async fn a_code_of_wechats_proves_an_id_where_no_session_does(app: TestApp) {
-    let bind = |id: &str, code: &str| json!({ "weixinUserId": id, "phone": ZHANG_SAN, "wechat_code": code });
+    let sms_code = app.binding_code(ZHANG_SAN).await;
+    let bind = |id: &str, code: &str| json!({ "weixinUserId": id, "phone": ZHANG_SAN, "wechat_code": code, "sms_code": sms_code });
     app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", "made-up")).await.expect(403);
     app.post("/v1/visitor/binding", bind("wx-demo-lisi", &app.wechat_code("wx-demo-zhangsan").await))
         .await
         .expect(403);
     let good = app.wechat_code("wx-demo-zhangsan").await;
+    let mut without = bind("wx-demo-zhangsan", &good);
+    without["sms_code"] = json!("");
+    assert_eq!(
+        app.post("/v1/visitor/binding", without).await.refused(),
+        -105,
+        "WeChat's code is not used up"
+    );
     app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", &good)).await.done();
     app.post("/v1/visitor/binding", bind("wx-demo-zhangsan", &good)).await.expect(403);
 }

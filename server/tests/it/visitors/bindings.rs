@@ -35,6 +35,7 @@ async fn an_employee_binds_and_is_shown_with_a_portrait(app: TestApp) {
 
     let mut any = bound.clone();
     any["type"] = json!("employee");
+    any["proved"] = json!(true);
     assert_eq!(app.get("/v1/wechat/is_binding?weixinUserId=wx-1").await.done(), any);
 
     let avatar = bound["avatar"].as_str().unwrap();
@@ -137,12 +138,14 @@ async fn the_cloud_service_has_the_last_word(app: TestApp) {
     app.world().cloud.set_fault(Fault::Ok);
     assert_eq!(app.get("/v1/visitor/binding?weixinUserId=wx-3").await.done(), json!({}));
 
-    // Our copy is lost: the service still knows, and the directory tells who is an employee.
+    // Our copy is lost: the service still knows, but neither names nor roles, so that nobody becomes an
+    // employee by a phone alone.
     let employee = json!({ "weixinUserId": "wx-1", "name": "李四", "phone": LI_SI });
     app.post("/v1/subject/binding", employee).await.done();
     app.execute("DELETE FROM wechat_binding").await;
     assert_eq!(app.get("/v1/visitor/binding?weixinUserId=wx-2").await.done(), bound);
-    assert_eq!(app.get("/v1/subject/binding?weixinUserId=wx-1").await.done()["name"], "李四");
+    assert_eq!(app.get("/v1/subject/binding?weixinUserId=wx-1").await.done(), json!({}));
+    assert_eq!(app.get("/v1/visitor/binding?weixinUserId=wx-1").await.done()["phone"], LI_SI);
 }
 
 async fn every_field_is_checked_and_named(app: TestApp) {

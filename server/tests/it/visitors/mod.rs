@@ -2,11 +2,14 @@
 
 mod access;
 mod bindings;
+mod blocking;
 mod connections;
 mod desk;
 mod neighbours;
+mod proving;
 mod races;
 mod records;
+mod spelling;
 mod staff;
 mod visits;
 
