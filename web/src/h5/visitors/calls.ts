@@ -21,14 +21,25 @@ export async function binding(): Promise<Binding | null> {
   }
 }
 
-export async function bindVisitor(key: string, phone: string): Promise<true> {
-  const body = { weixinUserId: weixinUserId(), phone }
+/** Gives the seconds for which the code can be used. */
+export async function sendCode(key: string, phone: string): Promise<number> {
+  const sent = await visitors(api.POST('/v1/binding/sms_code', { body: { phone }, headers: once(key) }))
+  return sent.expires_in
+}
+
+export async function bindVisitor(key: string, phone: string, sms_code?: string): Promise<true> {
+  const body = { weixinUserId: weixinUserId(), phone, ...(sms_code ? { sms_code } : {}) }
   await visitors(api.POST('/v1/visitor/binding', { body, headers: once(key) }))
   return true
 }
 
-export async function bindEmployee(key: string, name: string, phone: string): Promise<true> {
-  const body = { weixinUserId: weixinUserId(), name, phone }
+export async function bindEmployee(
+  key: string,
+  name: string,
+  phone: string,
+  sms_code?: string,
+): Promise<true> {
+  const body = { weixinUserId: weixinUserId(), name, phone, ...(sms_code ? { sms_code } : {}) }
   await visitors(api.POST('/v1/subject/binding', { body, headers: once(key) }))
   return true
 }
