@@ -33,6 +33,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ("signin_to_visitor_sms_id", "签到成功短信模板"),
     ("signin_to_visitor_wechat_id", "签到成功微信模板"),
     ("size", "每页条数"),
+    ("sms_code", "手机校验码"),
     ("start_time", "来访开始时间"),
     ("subject_type", "人员类型"),
     ("type", "类型"),
