@@ -61,7 +61,7 @@ pub struct AnyPhone {
 
 impl Field for AnyPhone {
     fn parse(value: Scalar) -> Result<Self, Expected> {
-        let text = at_most(trimmed(value)?, 64)?;
+        let text = shorter(trimmed(value)?, 64)?;
         let key = phone::key(&text);
         let is_phone = (5..=20).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_digit());
         let expected =
