@@ -17,7 +17,8 @@ use crate::tx::{Connection as TxConnection, Tx};
 use crate::wake::Wakes;
 use crate::{Error, Result};
 
-pub(crate) use connect::{block_on, connect, on_own_thread};
+pub(crate) use batch::explain;
+pub(crate) use connect::{block_on, connect, connect_for_points, on_own_thread};
 pub(crate) use transaction::PgVerbs;
 
 use connect::{Listener, connect_for_reading, runtime};

@@ -45,6 +45,41 @@ impl Engine {
             }),
         }
     }
+
+    /// Those of `statements` whose plan as a point read is not the quick one, with that plan: reading a
+    /// whole table, or so dear that a penalty must be in it. The embedded engine plans each by its indexes.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database cannot be reached.
+    pub fn slow_points(
+        &self,
+        statements: &[&'static Statement],
+    ) -> Result<Vec<(&'static Statement, String)>> {
+        let Self::Postgres(config) = self else { return Ok(Vec::new()) };
+        crate::postgres::block_on(async {
+            let client = crate::postgres::connect_for_points(config).await?;
+            let mut slow = Vec::new();
+            for statement in statements {
+                let plan = crate::postgres::explain(&client, statement).await;
+                let plan = plan.map_err(|error| Error::Unavailable(error.to_string()))?;
+                if !is_quick(&plan) {
+                    slow.push((*statement, plan));
+                }
+            }
+            Ok(slow)
+        })
+    }
+}
+
+/// Far above what reading some hundred rows by an index costs, and far below the planner's penalty for what
+/// it is told to avoid.
+const DEAR: f64 = 1e6;
+
+fn is_quick(plan: &str) -> bool {
+    let totals = plan.split("cost=").skip(1).filter_map(|cost| cost.split_once("..")?.1.split_once(' '));
+    let mut totals = totals.filter_map(|(total, _)| total.parse::<f64>().ok());
+    !["Seq Scan", "JIT:", "Disabled: true"].iter().any(|word| plan.contains(word))
+        && totals.all(|total| total < DEAR)
 }
 
 const FILE_COLUMNS: &str = "

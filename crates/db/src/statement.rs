@@ -1,5 +1,7 @@
 //! SQL texts that register themselves.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 /// One SQL statement, in the texts of both engines (most are the same).
 #[derive(Debug)]
 pub struct Statement {
@@ -8,13 +10,15 @@ pub struct Statement {
     /// Where it is written, for error messages.
     pub file: &'static str,
     pub line: u32,
+    /// Whether a point read has asked for it; a test looks at the plans of those.
+    is_point: AtomicBool,
 }
 
 impl Statement {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(sqlite: &'static str, postgres: &'static str, file: &'static str, line: u32) -> Self {
-        Self { sqlite, postgres, file, line }
+        Self { sqlite, postgres, file, line, is_point: AtomicBool::new(false) }
     }
 
     pub(crate) fn sqlite(&self) -> &'static str {
@@ -23,6 +27,19 @@ impl Statement {
 
     pub(crate) fn postgres(&self) -> &'static str {
         self.postgres
+    }
+
+    pub(crate) fn asked_as_point(&self) {
+        // Read first: a write would take the line from every other thread's cache.
+        if !self.is_point() {
+            self.is_point.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a point read of this process has asked the server engine for it.
+    #[must_use]
+    pub fn is_point(&self) -> bool {
+        self.is_point.load(Ordering::Relaxed)
     }
 
     /// The server's text before and behind its `VALUES ($1, …, $count)`, if it has them.

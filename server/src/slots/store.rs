@@ -118,7 +118,7 @@ pub fn free_days(tx: &mut Tx<'_>, today: Date, at: Millis) -> Result<Vec<String>
          SELECT d.day FROM d
          WHERE d.day IS NOT NULL
            AND EXISTS (SELECT 1 FROM slot s, slot_schedule c
-                       WHERE s.day = d.day AND s.taken < s.capacity AND s.starts_at > $2
+                       WHERE c.id = 1 AND s.day = d.day AND s.taken < s.capacity AND s.starts_at > $2
                          AND s.starts_at >= $2 + c.min_notice_minutes * 60000)
          ORDER BY d.day"
     );
@@ -142,7 +142,7 @@ pub fn hours(tx: &mut Tx<'_>, day: Date, at: Millis) -> Result<Vec<Availability>
         "SELECT s.hour AS number,
                 max(CASE WHEN s.taken < s.capacity AND s.starts_at > $2
                           AND s.starts_at >= $2 + c.min_notice_minutes * 60000 THEN 1 ELSE 0 END) AS free
-         FROM slot s, slot_schedule c WHERE s.day = $1 GROUP BY s.hour ORDER BY s.hour"
+         FROM slot s, slot_schedule c WHERE c.id = 1 AND s.day = $1 GROUP BY s.hour ORDER BY s.hour"
     );
     Ok(tx.query(list, params![&day.to_string(), at], availability)?)
 }
@@ -153,7 +153,7 @@ pub fn minutes(tx: &mut Tx<'_>, day: Date, hour: i64, at: Millis) -> Result<Vec<
         "SELECT s.minute AS number,
                 CASE WHEN s.taken < s.capacity AND s.starts_at > $3
                       AND s.starts_at >= $3 + c.min_notice_minutes * 60000 THEN 1 ELSE 0 END AS free
-         FROM slot s, slot_schedule c WHERE s.day = $1 AND s.hour = $2 ORDER BY s.minute"
+         FROM slot s, slot_schedule c WHERE c.id = 1 AND s.day = $1 AND s.hour = $2 ORDER BY s.minute"
     );
     Ok(tx.query(list, params![&day.to_string(), hour, at], availability)?)
 }

@@ -48,6 +48,18 @@ impl Batched {
     }
 }
 
+/// How the server would answer callers of `statement`. A text prepared by the protocol cannot be explained by
+/// it, so the text is prepared once more, by name.
+pub(crate) async fn explain(client: &Client, statement: &Statement) -> Result<String, tokio_postgres::Error> {
+    let single = client.prepare(statement.postgres()).await?;
+    let text = for_many(statement.postgres(), single.params());
+    client.batch_execute(&format!("DEALLOCATE ALL; PREPARE explained AS {text}")).await?;
+    let nulls = vec!["NULL"; single.params().len() + 1].join(", ");
+    let lines = client.query(&format!("EXPLAIN EXECUTE explained ({nulls})"), &[]).await?;
+    let lines = lines.iter().map(|line| line.try_get::<_, String>(0));
+    Ok(lines.collect::<Result<Vec<_>, _>>()?.join("\n"))
+}
+
 /// `sql` as a subquery that runs once for each caller, with the caller's place as the last column.
 fn for_many(sql: &str, types: &[Type]) -> String {
     let arrays = unnest(&[&[Type::INT8], types].concat());

@@ -115,7 +115,8 @@ async fn connect_with(
     };
     client
         .batch_execute(
-            "SET statement_timeout = '15s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s';
+            // Compiling a plan takes longer than every plan of ours.
+            "SET jit = off; SET statement_timeout = '15s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s';
              SET default_transaction_isolation = 'read committed'; SET synchronous_commit = on;
              SET client_min_messages = warning;",
         )

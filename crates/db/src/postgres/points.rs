@@ -57,6 +57,7 @@ impl Points {
         let result = run_once(&closure, &mut first);
         let Some(asked) = first.asked else { return result };
         let statement = asked.statement;
+        statement.asked_as_point();
         let mut second = Performance { statement, rows: self.ask(asked).await };
         let result = run_once(&closure, &mut second);
         record(name, start.elapsed());
