@@ -1,51 +1,77 @@
-//! Copies of a running database.
+//! Copies of a running database. A copy has its name only once it is whole, on disk and checked.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
+use rusqlite::{Connection, OpenFlags};
+
 use crate::{Error, Result};
+
+type Step = std::result::Result<(), String>;
 
 /// Writes the database at `from` to the new file `to`, readable by its owner only.
 pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<()> {
-    let path = to.to_str().ok_or_else(|| Error::Backup(format!("{} is not UTF-8", to.display())))?;
     let connection = crate::sqlite::connect(from)?;
-    into_private_file(to, |file| {
+    write_whole(to, |draft| {
+        let path = draft.to_str().ok_or_else(|| format!("{} is not UTF-8", draft.display()))?;
         connection.execute("VACUUM INTO ?1", [path]).map_err(|e| e.to_string())?;
-        // The engine does not sync a copy; a backup that a power cut empties is none.
-        file.sync_all().map_err(|e| e.to_string())
+        check_file(draft)
     })
+}
+
+/// Reads every page of a copy.
+fn check_file(path: &Path) -> Step {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection = Connection::open_with_flags(path, flags).map_err(|e| e.to_string())?;
+    let check = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match check.map_err(|e| e.to_string())?.as_str() {
+        "ok" => Ok(()),
+        damage => Err(format!("the database is damaged, and so is its copy: {damage}")),
+    }
 }
 
 /// Has `pg_dump` write its custom format (restore it with `pg_restore`).
 pub(crate) fn dump(config: &tokio_postgres::Config, to: &Path) -> Result<()> {
-    into_private_file(to, |file| {
-        let mut command = Command::new("pg_dump");
-        command.args(["--format=custom", "--no-password", "--file"]).arg(to);
+    write_whole(to, |draft| {
+        let mut dump = Command::new("pg_dump");
+        dump.args(["--format=custom", "--no-password", "--file"]).arg(draft);
         // By environment, because arguments are visible to every user of the machine.
-        command.envs(connection_environment(config));
-        let output = command.output().map_err(|e| format!("pg_dump could not be started: {e}"))?;
-        if !output.status.success() {
-            return Err(format!("pg_dump: {}", String::from_utf8_lossy(&output.stderr).trim()));
-        }
-        file.sync_all().map_err(|e| e.to_string())
+        dump.envs(connection_environment(config));
+        run(dump)?;
+        let mut list = Command::new("pg_restore");
+        list.arg("--list").arg(draft);
+        run(list)
     })
 }
 
-/// Makes `path` for its owner only and has `fill` write it; a failure leaves no file behind that could
-/// be taken for a backup.
-fn into_private_file(path: &Path, fill: impl FnOnce(&File) -> std::result::Result<(), String>) -> Result<()> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|e| Error::Backup(format!("{}: {e}", path.display())))?;
-    fill(&file).map_err(|reason| {
-        let _ = std::fs::remove_file(path);
-        Error::Backup(reason)
-    })
+fn run(mut command: Command) -> Step {
+    let program = command.get_program().display().to_string();
+    let output = command.output().map_err(|e| format!("{program} could not be started: {e}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
+/// Has `fill` write a draft beside `path`, for its owner only, and gives it its name. Whatever stops this in
+/// between leaves nothing under that name; a draft that a kill leaves ends in `.part`.
+fn write_whole(path: &Path, fill: impl FnOnce(&Path) -> Step) -> Result<()> {
+    let failed = |reason: String| Error::Backup(reason);
+    let named = |error: std::io::Error| Error::Backup(format!("{}: {error}", path.display()));
+    if path.try_exists().map_err(named)? {
+        return Err(named(std::io::ErrorKind::AlreadyExists.into()));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().ok_or_else(|| failed(format!("{} names no file", path.display())))?);
+    name.push(".");
+    let draft = tempfile::Builder::new().prefix(&name).suffix(".part").tempfile_in(folder).map_err(named)?;
+    fill(draft.path()).map_err(failed)?;
+    draft.as_file().sync_all().map_err(named)?;
+    draft.persist_noclobber(path).map_err(|refused| named(refused.error))?;
+    // The name itself is part of the folder.
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(named)
 }
 
 fn connection_environment(config: &tokio_postgres::Config) -> Vec<(&'static str, String)> {

@@ -57,6 +57,7 @@ fn failed(error: impl std::fmt::Display) -> Error {
 }
 
 fn migrate_file(path: &Path, migrations: &[Migration]) -> Result<()> {
+    crate::sqlite::create_if_missing(path)?;
     let mut connection = crate::sqlite::connect(path)?;
     connection.busy_timeout(WAIT).map_err(failed)?;
     // The way to change a table is to make it anew and drop the old one. With foreign keys on, the drop

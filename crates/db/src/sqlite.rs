@@ -120,14 +120,73 @@ impl Drop for Sqlite {
 
 /// A connection that may write, with the durability every commit is promised.
 pub(crate) fn connect(path: &Path) -> Result<Connection> {
-    create_private(path).map_err(|error| Error::Unavailable(format!("{}: {error}", path.display())))?;
-    let connection = set_up(Connection::open(path).map_err(unavailable)?)?;
-    let mode = use_log(&connection).map_err(unavailable)?;
+    refuse_empty(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        let mode = use_log(&connection)?;
+        Ok((connection, mode))
+    };
+    let (connection, mode) = open().map_err(|error| cannot_open(path, &error))?;
     if mode != "wal" {
         return Err(Error::Unavailable(format!("no write-ahead log on this file system (mode {mode})")));
     }
+    let connection = set_up(connection)?;
     connection.execute_batch("PRAGMA synchronous = FULL").map_err(unavailable)?;
     Ok(connection)
+}
+
+/// Makes an empty database, for its owner only, unless there is a file; the engine gives its log the same mode.
+/// It has its name only once its head is on disk, so that a file of no bytes is never one of ours.
+pub(crate) fn create_if_missing(path: &Path) -> Result<()> {
+    let named = |error: std::io::Error| Error::Unavailable(format!("{}: {error}", path.display()));
+    if path.try_exists().map_err(named)? {
+        return Ok(());
+    }
+    let log = Log::of(path).path;
+    // Looked for once more: a program that was quicker has made both.
+    if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) && !path.exists() {
+        let (path, log) = (path.display(), log.display());
+        let reason =
+            format!("{path} is missing, but its log {log} is there: put the file back, or remove the log too");
+        return Err(Error::Unavailable(reason));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let draft = tempfile::Builder::new().prefix(".new-").suffix(".part").tempfile_in(folder).map_err(named)?;
+    let connection = Connection::open(draft.path()).map_err(unavailable)?;
+    use_log(&connection).map_err(unavailable)?;
+    connection.close().map_err(|(_, error)| unavailable(error))?;
+    draft.as_file().sync_all().map_err(named)?;
+    match draft.persist_noclobber(path) {
+        // Another program was quicker.
+        Err(refused) if refused.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(refused) => Err(named(refused.error)),
+        Ok(_) => std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(named),
+    }
+}
+
+/// To the engine a file of no bytes is a new database; to its owner it is what a failed copy left.
+fn refuse_empty(path: &Path) -> Result<()> {
+    if std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
+        let reason = "is empty (0 bytes), which is no database: put a backup in its place, or remove it to begin anew";
+        return Err(Error::Unavailable(format!("{} {reason}", path.display())));
+    }
+    Ok(())
+}
+
+/// Which file, and the reason, which the engine keeps to itself.
+fn cannot_open(path: &Path, error: &rusqlite::Error) -> Error {
+    let path_is = |reason: &dyn std::fmt::Display| Error::Unavailable(format!("{} {reason}", path.display()));
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => path_is(&"is no database file: put a backup in its place"),
+        Some(ErrorCode::DatabaseCorrupt) => {
+            path_is(&format!("is damaged or not whole ({error}): put a backup in its place"))
+        }
+        _ => match std::fs::OpenOptions::new().read(true).write(true).open(path) {
+            Err(reason) => path_is(&format!("cannot be opened: {reason}")),
+            Ok(_) => path_is(&format!("cannot be opened: {error}")),
+        },
+    }
 }
 
 /// The journal mode from now on. Another program that does the same to a new file at this moment is waited
@@ -151,15 +210,6 @@ fn use_log(connection: &Connection) -> rusqlite::Result<String> {
 
 fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-}
-
-/// Makes the file for its owner only, if it is not there; the engine gives its log the same mode.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn connect_reader(path: &Path) -> Result<Connection> {
