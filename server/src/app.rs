@@ -16,6 +16,7 @@ use crate::adapters::storage::{Bucket, Storage};
 use crate::clock::{Clock, Millis};
 use crate::config::Config;
 use crate::demo::Demo;
+use crate::error::Error;
 use crate::http::body_memory::BodyMemory;
 use crate::ids::Ids;
 use crate::live::Live;
@@ -91,7 +92,7 @@ impl App {
         let Setup { mode, config, clock, ids, demo } = setup;
         make_data_dir(&config)?;
         let db = open_database(&config, clock.now().at).await?;
-        let secrets = Secrets::load(&config.secrets.key, &config.data_dir, &ids)?;
+        let secrets = crate::secrets_key::load(&db, &config, &ids).await?;
         let sms = sms_client(&config, &ids)?;
         let storage = storage(&config)?;
         let im = (config.im.app_id != 0).then(|| UserSigner::new(config.im.app_id, &config.im.key));
@@ -120,10 +121,8 @@ impl App {
             config,
         };
         let app = Self(Arc::new(parts));
-        crate::jobs::schedule(&app).await.map_err(|error| error.cause.unwrap_or_default())?;
-        crate::slots::get_ready(&app, &app.clock.now())
-            .await
-            .map_err(|error| error.cause.unwrap_or_default())?;
+        crate::jobs::schedule(&app).await.map_err(Error::reason)?;
+        crate::slots::get_ready(&app, &app.clock.now()).await.map_err(Error::reason)?;
         Ok(app)
     }
 }
@@ -150,7 +149,7 @@ pub async fn open_database(config: &Config, at: Millis) -> Result<Db, String> {
     let options = database_options(config)?;
     let opened = tokio::task::spawn_blocking(move || Db::open(&options, crate::migrations::ALL)).await;
     let db = opened.map_err(|error| error.to_string())?.map_err(|error| format!("database: {error}"))?;
-    let filled = crate::keys::fill(&db, at).await;
+    let filled = crate::missing_keys::fill(&db, at).await;
     filled.map_err(|error| format!("database: {}", error.cause.unwrap_or_default()))?;
     Ok(db)
 }

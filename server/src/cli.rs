@@ -10,10 +10,12 @@ use yuyue::app::{App, Mode, Setup};
 use yuyue::clock::Clock;
 use yuyue::config::{Config, DEFAULTS, Flags, LogFormat};
 use yuyue::demo::{self, Demo};
+use yuyue::error::Error;
 use yuyue::homemaking::ledger::check;
 use yuyue::homemaking::payments;
 use yuyue::ids::Ids;
 use yuyue::staff::{self, DeviceKind, Role};
+use yuyue_db::Db;
 
 /// Appointments, visitors, home services and members in one server (预约).
 #[derive(Parser)]
@@ -263,7 +265,7 @@ async fn say_what_to_do_first(app: &App, same_settings: &str) -> Outcome {
         tracing::warn!("sms.access_key_id is not set: login codes cannot be sent");
     }
     let has_staff = app.db.read("staff.any", staff::store::has_staff).await;
-    if !has_staff.map_err(|error| error.cause.unwrap_or_default())? {
+    if !has_staff.map_err(Error::reason)? {
         tracing::warn!(
             "there is no staff account yet; make the first administrator with: \
              yuyue staff add --username NAME --role admin --password-stdin{same_settings}"
@@ -288,26 +290,33 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
 async fn migrate(config: Config) -> Outcome {
     yuyue::app::make_data_dir(&config)?;
     let at = Clock::system(config.timezone.clone()).now().at;
-    drop(yuyue::app::open_database(&config, at).await?);
+    let db = yuyue::app::open_database(&config, at).await?;
+    yuyue::secrets_key::check(&db, &config, &Ids::default()).await?;
     print("the schema is up to date\n")
 }
 
 async fn back_up(config: Config, file: PathBuf) -> Outcome {
     let shown = file.display().to_string();
-    let done = tokio::task::spawn_blocking(move || {
-        // Not migrated: a copy from before an upgrade is what a newer program is often asked for.
-        let db = yuyue::app::open_existing_database(&config)?;
-        db.backup(&file).map_err(|error| error.to_string())
-    });
+    // Not migrated: a copy from before an upgrade is what a newer program is often asked for.
+    let db = open_existing(config).await?;
+    let done = tokio::task::spawn_blocking(move || db.backup(&file).map_err(|error| error.to_string()));
     done.await.map_err(|error| error.to_string())??;
     print(&format!("wrote {shown}\n"))
 }
 
+/// The database as it is, for a tool that needs no key; a wrong one would mean the wrong database.
+async fn open_existing(config: Config) -> Result<Db, String> {
+    let settings = config.clone();
+    let db = tokio::task::spawn_blocking(move || yuyue::app::open_existing_database(&settings));
+    let db = db.await.map_err(|error| error.to_string())??;
+    yuyue::secrets_key::check(&db, &config, &Ids::default()).await?;
+    Ok(db)
+}
+
 async fn verify_ledger(config: Config) -> Outcome {
     let at = Clock::system(config.timezone.clone()).now().at;
-    let db = tokio::task::spawn_blocking(move || yuyue::app::open_existing_database(&config));
-    let db = db.await.map_err(|error| error.to_string())??;
-    let report = check::verify(&db, at).await.map_err(|error| error.cause.unwrap_or_default())?;
+    let db = open_existing(config).await?;
+    let report = check::verify(&db, at).await.map_err(Error::reason)?;
     let check::Report { orders, entries, differences } = report;
     for difference in &differences {
         print(&format!("{difference}\n"))?;
@@ -329,13 +338,13 @@ async fn add_staff(config: Config, username: String, role: Role) -> Outcome {
     let password = input.lines().next().unwrap_or_default().to_owned();
     let app = tool(config).await?;
     let added = staff::add(&app, username, password, role).await;
-    let id = added.map_err(|error| error.cause.unwrap_or_else(|| error.message.en.into_owned()))?;
+    let id = added.map_err(Error::reason)?;
     print(&format!("added staff {id}\n"))
 }
 
 async fn add_device(config: Config, name: String, kind: DeviceKind) -> Outcome {
     let app = tool(config).await?;
     let added = staff::add_device(&app, name, kind).await;
-    let (id, key) = added.map_err(|error| error.cause.unwrap_or_else(|| error.message.en.into_owned()))?;
+    let (id, key) = added.map_err(Error::reason)?;
     print(&format!("added device {id}; its key, shown only now:\n{key}\n"))
 }

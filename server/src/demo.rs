@@ -155,7 +155,7 @@ const PASSWORD: &str = "demo-admin";
 /// When the database refuses; and when it has staff but not the demo's, because then it is somebody's
 /// real one, which must not be opened to everybody.
 pub async fn seed(app: &App) -> Result<(), String> {
-    let cause = |error: Error| error.cause.unwrap_or_default();
+    let cause = Error::reason;
     let admin = app.db.point("demo.admin", |tx| staff::store::login_of(tx, "admin")).await.map_err(cause)?;
     let is_ours = match admin {
         Some(admin) => passwords::verify(app, PASSWORD.into(), admin.password_hash).await.map_err(cause)?,

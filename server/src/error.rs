@@ -192,6 +192,12 @@ impl Error {
         Self { retry_after: Some(seconds), ..self }
     }
 
+    /// For whom the log is for: the cause, or else what the caller would be told.
+    #[must_use]
+    pub fn reason(self) -> String {
+        self.cause.unwrap_or_else(|| self.message.en.into_owned())
+    }
+
     /// The product's code, if a rule of the product refused.
     #[must_use]
     pub fn code(&self) -> Option<&'static Code> {

@@ -22,4 +22,5 @@ pub const ALL: &[Migration] = &[
     migration!(6, "scans"),
     migration!(7, "silence"),
     migration!(8, "keys"),
+    migration!(9, "reliability"),
 ];

@@ -12,6 +12,9 @@ use ring::hmac;
 
 use crate::ids::Ids;
 
+/// Of the key, in the data directory.
+pub const KEY_FILE: &str = "secret.key";
+
 /// Seals and opens text with the server's key (AES-256-GCM, a random nonce each).
 #[derive(Clone)]
 pub struct Secrets {
@@ -21,20 +24,37 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Uses `key`, 64 hexadecimal digits; when it is empty, the key file in `data_dir`, which is
-    /// made on first use.
+    /// Uses `key`, 64 hexadecimal digits; when it is empty, the key file in `data_dir`. `None` when there is
+    /// neither.
     ///
     /// # Errors
     /// A text that names the setting or file and says what is expected.
-    pub fn load(key: &str, data_dir: &Path, ids: &Ids) -> Result<Self, String> {
+    pub fn find(key: &str, data_dir: &Path, ids: &Ids) -> Result<Option<Self>, String> {
         if !key.is_empty() {
-            return Self::from_hex(key, ids)
-                .ok_or_else(|| "secrets.key: expected 64 hexadecimal digits".into());
+            let secrets = Self::from_hex(key, ids);
+            return secrets.map(Some).ok_or_else(|| "secrets.key: expected 64 hexadecimal digits".into());
         }
-        let file = data_dir.join("secret.key");
-        let stored = read_or_create(&file, ids).map_err(|error| format!("{}: {error}", file.display()))?;
-        Self::from_hex(stored.trim(), ids)
-            .ok_or_else(|| format!("{}: expected 64 hexadecimal digits", file.display()))
+        let file = data_dir.join(KEY_FILE);
+        match fs::read_to_string(&file) {
+            Ok(stored) => Self::of_file(&file, &stored, ids).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{}: {error}", file.display())),
+        }
+    }
+
+    /// Makes the key file in `data_dir`.
+    ///
+    /// # Errors
+    /// A text that names the file.
+    pub fn make(data_dir: &Path, ids: &Ids) -> Result<Self, String> {
+        let file = data_dir.join(KEY_FILE);
+        let stored = create(&file, ids).map_err(|error| format!("{}: {error}", file.display()))?;
+        Self::of_file(&file, &stored, ids)
+    }
+
+    fn of_file(file: &Path, stored: &str, ids: &Ids) -> Result<Self, String> {
+        let secrets = Self::from_hex(stored.trim(), ids);
+        secrets.ok_or_else(|| format!("{}: expected 64 hexadecimal digits", file.display()))
     }
 
     fn from_hex(key: &str, ids: &Ids) -> Option<Self> {
@@ -76,6 +96,12 @@ impl Secrets {
 }
 
 impl Secrets {
+    /// Tells this key from others, and nothing about it.
+    #[must_use]
+    pub fn key_fingerprint(&self) -> String {
+        self.fingerprint(&[b"which key is this"])
+    }
+
     /// A keyed hash of `parts`: equal for equal parts, and of no use for guessing them without the key.
     #[must_use]
     pub fn fingerprint(&self, parts: &[&[u8]]) -> String {
@@ -90,11 +116,7 @@ impl Secrets {
 }
 
 /// Made whole under another name first: a crash, or another node starting, must not find half a key.
-fn read_or_create(file: &Path, ids: &Ids) -> std::io::Result<String> {
-    match fs::read_to_string(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        read => return read,
-    }
+fn create(file: &Path, ids: &Ids) -> std::io::Result<String> {
     let draft = file.with_extension(ids.uuid().to_string());
     let mut created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     created.write_all(ids.token().as_bytes())?;
@@ -118,18 +140,21 @@ mod tests {
     #[test]
     fn fingerprints_depend_on_every_part_and_on_the_key() {
         let folder = tempfile::tempdir().unwrap();
-        let secrets = |key: &str| Secrets::load(key, folder.path(), &Ids::default()).unwrap();
+        let secrets = |key: &str| Secrets::find(key, folder.path(), &Ids::default()).unwrap().unwrap();
         let (one, other) = (secrets(&"ab".repeat(32)), secrets(&"cd".repeat(32)));
         let of = |secrets: &Secrets, parts: &[&[u8]]| secrets.fingerprint(parts);
         assert_eq!(of(&one, &[b"ab", b"c"]), of(&one, &[b"ab", b"c"]));
         assert_ne!(of(&one, &[b"ab", b"c"]), of(&one, &[b"a", b"bc"]));
         assert_ne!(of(&one, &[b"ab", b"c"]), of(&other, &[b"ab", b"c"]));
+        assert_ne!(one.key_fingerprint(), other.key_fingerprint());
     }
 
     #[test]
     fn a_sealed_text_opens_only_with_its_key_and_purpose() {
         let folder = tempfile::tempdir().unwrap();
-        let secrets = Secrets::load("", folder.path(), &Ids::default()).unwrap();
+        let ids = Ids::default();
+        assert!(Secrets::find("", folder.path(), &ids).unwrap().is_none(), "it is not made by looking");
+        let secrets = Secrets::make(folder.path(), &ids).unwrap();
         let sealed = secrets.seal("code", "123456");
         assert!(!sealed.contains("123456"));
         assert_eq!(secrets.open("code", &sealed).as_deref(), Some("123456"));
@@ -138,10 +163,14 @@ mod tests {
         let changed = format!("{}{flipped}", &sealed[..sealed.len() - 1]);
         assert_eq!(secrets.open("code", &changed), None);
 
-        let again = Secrets::load("", folder.path(), &Ids::default()).unwrap();
+        let find = |key: &str| Secrets::find(key, folder.path(), &ids);
+        let again = find("").unwrap().unwrap();
+        assert_eq!(again.key_fingerprint(), secrets.key_fingerprint());
+        let kept = Secrets::make(folder.path(), &ids).unwrap();
+        assert_eq!(kept.key_fingerprint(), secrets.key_fingerprint(), "whoever is quicker makes it");
         assert_eq!(again.open("code", &sealed).as_deref(), Some("123456"), "the key file is read again");
-        let other = Secrets::load(&"ab".repeat(32), folder.path(), &Ids::default()).unwrap();
+        let other = find(&"ab".repeat(32)).unwrap().unwrap();
         assert_eq!(other.open("code", &sealed), None);
-        assert!(Secrets::load("abc", folder.path(), &Ids::default()).is_err());
+        assert!(find("abc").is_err());
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
+use crate::error::Error;
 use crate::{live, outbox, visitors};
 
 /// How long a client may keep a connection waiting, and who is trusted with many.
@@ -51,7 +52,7 @@ pub async fn run_with(
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> Result<(), String> {
-    live::begin(&app).await.map_err(|error| error.cause.unwrap_or_default())?;
+    live::begin(&app).await.map_err(Error::reason)?;
     let mut background = JoinSet::new();
     background.spawn(live::run(app.clone()));
     background.spawn(fold_metrics(app.clone()));

@@ -311,7 +311,8 @@ pub async fn deliver(app: &App, job: &Job) -> Result<Done, Failed> {
     let sealed = app.db.point("codes.usable", move |tx| usable(tx, id, at)).await?;
     let sealed = sealed.ok_or_else(|| give_up("the code was used or has expired"))?;
     let digits = app.secrets.open(SEAL, &sealed);
-    let digits = digits.ok_or_else(|| give_up("the code cannot be read with this key"))?;
+    let digits =
+        digits.ok_or_else(|| Failed::NotHere { reason: "the code cannot be read with this key".into() })?;
     let settings = &app.config.sms;
     let (channel, template) = if code.is_voice {
         (Channel::Voice, &settings.voice_template)

@@ -147,12 +147,14 @@ pub(crate) fn create_if_missing(path: &Path) -> Result<()> {
     // Looked for once more: a program that was quicker has made both.
     if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) && !path.exists() {
         let (path, log) = (path.display(), log.display());
-        let reason =
-            format!("{path} is missing, but its log {log} is there: put the file back, or remove the log too");
+        let reason = format!(
+            "{path} is missing, but its log {log} is there: put the file back, or remove the log too"
+        );
         return Err(Error::Unavailable(reason));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let draft = tempfile::Builder::new().prefix(".new-").suffix(".part").tempfile_in(folder).map_err(named)?;
+    let draft =
+        tempfile::Builder::new().prefix(".new-").suffix(".part").tempfile_in(folder).map_err(named)?;
     let connection = Connection::open(draft.path()).map_err(unavailable)?;
     use_log(&connection).map_err(unavailable)?;
     connection.close().map_err(|(_, error)| unavailable(error))?;
@@ -168,7 +170,8 @@ pub(crate) fn create_if_missing(path: &Path) -> Result<()> {
 /// To the engine a file of no bytes is a new database; to its owner it is what a failed copy left.
 fn refuse_empty(path: &Path) -> Result<()> {
     if std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
-        let reason = "is empty (0 bytes), which is no database: put a backup in its place, or remove it to begin anew";
+        let reason =
+            "is empty (0 bytes), which is no database: put a backup in its place, or remove it to begin anew";
         return Err(Error::Unavailable(format!("{} {reason}", path.display())));
     }
     Ok(())

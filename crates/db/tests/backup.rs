@@ -4,9 +4,9 @@
 #[macro_use]
 mod support;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::hash::{BuildHasher as _, RandomState};
 use std::process::{Command, Stdio};
 
 use support::slots::{SCHEMA, add_booking, add_slot, book, bookings, inconsistent_slots};

@@ -165,7 +165,7 @@ pub async fn discard(app: &App, stored: &[Stored]) {
 async fn remove(app: &App, id: i64, path: &str) -> Result<(), String> {
     app.storage.remove(path).await.map_err(|error| error.to_string())?;
     let deleted = app.db.write("homemaking.forget_file", move |tx| rows::delete(tx, id));
-    deleted.await.map_err(|error| error.cause.unwrap_or_default())
+    deleted.await.map_err(Error::reason)
 }
 
 /// Claims the pictures of ours among the `addresses` in `field` of a request. `storage` is where ours

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(100);
 const AT_ONCE: usize = 16;
 /// The net under a poke that was lost.
 const POLL: Duration = Duration::from_secs(1);
+/// How long a node leaves what it cannot read to others.
+const NOT_HERE: Millis = 5 * SECOND;
 /// The waits after each failed attempt; the last one repeats.
 const BACK_OFF: [Millis; 7] = [5 * SECOND, 15 * SECOND, MINUTE, 3 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR];
 
@@ -61,11 +63,13 @@ pub enum Failed {
     Retry { reason: String, after: Option<Millis> },
     /// Never will.
     GiveUp { reason: String },
+    /// This node cannot, another may: it was sealed with another key. No try of the row's.
+    NotHere { reason: String },
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self::Retry { reason: error.cause.unwrap_or_else(|| error.message.en.into_owned()), after: None }
+        Self::Retry { reason: error.reason(), after: None }
     }
 }
 
@@ -165,7 +169,11 @@ async fn run_one(app: &App, job: Job) -> Result<(), Error> {
     match result {
         Ok(Done::Finished) => finish(app, job, "sent", String::new(), at).await,
         Ok(Done::Again(due_at)) => postpone(app, job, due_at, String::new()).await,
-        Err(Failed::GiveUp { reason }) => {
+        Err(Failed::NotHere { reason }) if at + NOT_HERE <= job.deadline => {
+            tracing::warn!(job = job.id, kind = job.kind, reason, "left to another node");
+            put_back(app, job, at + NOT_HERE, reason).await
+        }
+        Err(Failed::GiveUp { reason } | Failed::NotHere { reason }) => {
             tracing::warn!(job = job.id, kind = job.kind, reason, "given up");
             finish(app, job, "given_up", reason, at).await
         }
@@ -199,6 +207,20 @@ async fn finish(app: &App, job: Job, state: &'static str, error: String, at: Mil
     app.db
         .write("outbox.finish", move |tx| {
             tx.execute(update, params![job.id, &job.lease, state, &error, at])?;
+            Ok(())
+        })
+        .await
+}
+
+/// As if it had never been claimed.
+async fn put_back(app: &App, job: Job, due_at: Millis, reason: String) -> Result<(), Error> {
+    let update = sql!(
+        "UPDATE outbox SET due_at = $3, last_error = $4, lease = NULL, attempts = attempts - 1
+         WHERE id = $1 AND lease = $2"
+    );
+    app.db
+        .write("outbox.put_back", move |tx| {
+            tx.execute(update, params![job.id, &job.lease, due_at, &reason])?;
             Ok(())
         })
         .await

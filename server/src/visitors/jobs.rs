@@ -74,7 +74,8 @@ async fn message(app: &App, job: &Job) -> Result<(Content, String), Failed> {
         return Err(give_up(reason));
     }
     let content = payload.open(&app.secrets);
-    let content = content.ok_or_else(|| give_up("the message cannot be read with this key"))?;
+    let unreadable = || Failed::NotHere { reason: "the message cannot be read with this key".into() };
+    let content = content.ok_or_else(unreadable)?;
     let configured = app.config.visitors.templates.clone();
     let templates =
         app.db.point("visitors.templates", move |tx| settings::templates(tx, &configured)).await?;

@@ -14,6 +14,7 @@ mod database;
 mod homemaking;
 mod house;
 mod idempotency;
+mod keys;
 mod live;
 mod members;
 mod openapi;

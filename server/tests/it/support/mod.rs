@@ -11,9 +11,10 @@ pub mod served;
 pub mod source;
 pub mod wire;
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use jiff::civil::date;
@@ -26,7 +27,7 @@ use yuyue::config::Config;
 use yuyue::demo::Demo;
 use yuyue::ids::Ids;
 use yuyue::outbox;
-use yuyue_db::Statement;
+use yuyue_db::{STATEMENTS, Statement};
 
 use database::Home;
 
@@ -90,6 +91,24 @@ pub async fn tell<F: Future<Output = ()>>(home: Home, mode: Mode, story: impl Fn
     if !app.node.world.may_leave_messages.load(Ordering::SeqCst) {
         assert_eq!(app.due_messages().await, [""; 0], "due messages were left over: drain_outbox()");
     }
+    check_points(&app).await;
+}
+
+/// Every point read that a story asked for is planned by an index, also while its tables are all but empty.
+async fn check_points(app: &TestApp) {
+    static PLANNED: Mutex<BTreeSet<(&str, u32)>> = Mutex::new(BTreeSet::new());
+    let new = STATEMENTS.iter().filter(|statement| {
+        statement.is_point() && PLANNED.lock().unwrap().insert((statement.file, statement.line))
+    });
+    let (new, engine) = (new.collect::<Vec<_>>(), app.config.engine().unwrap());
+    if new.is_empty() {
+        return;
+    }
+    let slow = tokio::task::spawn_blocking(move || engine.slow_points(&new)).await.unwrap().unwrap();
+    let slow =
+        slow.iter().map(|(statement, plan)| format!("{}:{}\n{plan}\n", statement.file, statement.line));
+    let slow: String = slow.collect();
+    assert!(slow.is_empty(), "point reads that read too much:\n{slow}");
 }
 
 /// What `both!` calls the modes.
@@ -185,6 +204,15 @@ impl TestApp {
         Self { headers: self.headers.clone(), address: self.address, ..again }
     }
 
+    /// As [`TestApp::again`], for a start that is refused; gives the reason.
+    pub async fn refused(&self, configure: impl FnOnce(&mut Config)) -> String {
+        let mut config = self.config.clone();
+        configure(&mut config);
+        let (mode, clock, demo) = (self.mode, self.clock.clone(), Some(self.demo.clone()));
+        let started = App::build(Setup { mode, config, clock, ids: Ids::default(), demo }).await;
+        started.err().expect("the start is refused")
+    }
+
     /// The application itself, for what is called beside the wire.
     pub fn app(&self) -> &App {
         &self.app
@@ -211,6 +239,14 @@ impl Node {
     /// The story ends with messages that nobody sent, and that is right.
     pub fn leaves_messages(&self) {
         self.world.may_leave_messages.store(true, Ordering::SeqCst);
+    }
+
+    /// The setting that names the story's database to a program of its own.
+    pub fn database_url(&self) -> String {
+        match self.world.home.url().as_str() {
+            "" => format!("sqlite://{}", self.config.data_dir.join("yuyue.db").display()),
+            url => url.to_owned(),
+        }
     }
 
     /// The story's database, for what is done to it beside the kernel.

@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use yuyue::adapters::http::{BaseUrl, Http, HttpLimits};
+use yuyue::secrets::KEY_FILE;
 use yuyue::staff::Role;
 
 use crate::support::TestApp;
@@ -33,17 +34,9 @@ struct Program {
     http: Http,
 }
 
-/// The settings that name the story's database.
-fn database_url(app: &TestApp) -> String {
-    match app.home().url().as_str() {
-        "" => format!("sqlite://{}", app.config.data_dir.join("yuyue.db").display()),
-        url => url.to_owned(),
-    }
-}
-
 fn program(app: &TestApp, folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_yuyue"));
-    command.args(words).arg("--data-dir").arg(folder).arg("--database-url").arg(database_url(app));
+    command.args(words).arg("--data-dir").arg(folder).arg("--database-url").arg(app.database_url());
     command.kill_on_drop(true);
     command
 }
@@ -66,6 +59,7 @@ async fn start(app: &TestApp, folder: &Path) -> (Child, String) {
 impl Program {
     async fn start(app: &TestApp) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(app.config.data_dir.join(KEY_FILE), folder.path().join(KEY_FILE)).unwrap();
         let (running, address) = start(app, folder.path()).await;
         let http = Http::new(HttpLimits::default()).unwrap();
         Self { app: app.clone(), folder, running, address, http }
