@@ -17,3 +17,9 @@ CREATE TABLE unnamed_request (
     PRIMARY KEY (caller, fingerprint)
 ) STRICT;
 CREATE INDEX unnamed_request_age ON unnamed_request (created_at);
+
+-- Written to find out whether the database takes writes.
+CREATE TABLE heartbeat (
+    id INTEGER NOT NULL PRIMARY KEY,
+    at INTEGER NOT NULL
+) STRICT;

@@ -18,6 +18,8 @@ use crate::config::Config;
 use crate::demo::Demo;
 use crate::error::Error;
 use crate::http::body_memory::BodyMemory;
+use crate::http::idempotency::unnamed::Doubts;
+use crate::http::ready::Readiness;
 use crate::ids::Ids;
 use crate::live::Live;
 use crate::secrets::Secrets;
@@ -49,6 +51,8 @@ pub struct Parts {
     /// `None` without an IM application.
     pub im: Option<UserSigner>,
     pub live: Live,
+    pub doubts: Doubts,
+    pub ready: Readiness,
     /// Turns true when the server stops; what lasts longer than a request listens to it.
     pub stopping: tokio::sync::watch::Sender<bool>,
     /// Password hashing is meant to be slow: as many at once as there are cores, and fewer than the
@@ -109,6 +113,8 @@ impl App {
             body_memory: BodyMemory::default(),
             im,
             live: Live::default(),
+            doubts: Doubts::default(),
+            ready: Readiness::default(),
             stopping: tokio::sync::watch::Sender::new(false),
             hashing: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(2, usize::from).min(MOST_HASHING),
@@ -227,5 +233,6 @@ fn metrics_recorder() -> Result<PrometheusHandle, String> {
         .build_recorder();
     let handle = recorder.handle();
     let _ = metrics::set_global_recorder(recorder);
+    metrics::gauge!(crate::homemaking::ledger::jobs::DIFFERENCES).set(0.0);
     Ok(handle)
 }

@@ -50,6 +50,8 @@ pub enum Kind {
     KeyReused,
     TooManyRequests,
     Unavailable,
+    /// The time was over, or the connection lost, while it was being committed.
+    Uncertain,
     Internal,
 }
 
@@ -70,7 +72,7 @@ impl Kind {
             Self::UpgradeRequired => 426,
             Self::TooManyRequests => 429,
             Self::Internal => 500,
-            Self::Unavailable => 503,
+            Self::Unavailable | Self::Uncertain => 503,
         }
     }
 }
@@ -181,6 +183,16 @@ impl Error {
         Self { retry_after: Some(1), cause: Some(cause.into()), ..Self::new(Kind::Unavailable, message) }
     }
 
+    /// What was asked for may have happened. Nobody is told to try again: they should look first.
+    #[must_use]
+    pub fn uncertain(cause: impl Into<String>) -> Self {
+        let message = Text::fixed(
+            "请求可能已经完成，请先查看结果再重试",
+            "this may have been done: look before you try again",
+        );
+        Self { cause: Some(cause.into()), ..Self::new(Kind::Uncertain, message) }
+    }
+
     #[must_use]
     pub fn internal(cause: impl Into<String>) -> Self {
         let message = Text::fixed("服务器内部错误", "internal error");
@@ -216,10 +228,11 @@ impl From<&'static Code> for Error {
 
 impl From<yuyue_db::Error> for Error {
     fn from(error: yuyue_db::Error) -> Self {
-        if error.is_transient() {
-            Self::unavailable(error.to_string())
-        } else {
-            Self::internal(error.to_string())
+        let reason = error.to_string();
+        match error {
+            yuyue_db::Error::CommitUnknown(_) => Self::uncertain(reason),
+            error if error.is_transient() => Self::unavailable(reason),
+            _ => Self::internal(reason),
         }
     }
 }

@@ -53,6 +53,7 @@ pub async fn run_with(
     stop: impl Future<Output = ()>,
 ) -> Result<(), String> {
     live::begin(&app).await.map_err(Error::reason)?;
+    outbox::worker::begin(&app).await.map_err(Error::reason)?;
     let mut background = JoinSet::new();
     background.spawn(live::run(app.clone()));
     background.spawn(fold_metrics(app.clone()));

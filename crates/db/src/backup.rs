@@ -74,9 +74,11 @@ fn write_whole(path: &Path, fill: impl FnOnce(&Path) -> Step) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(named)
 }
 
+/// As the client library reads it: of several hosts it takes the first that answers, a standby too.
 fn connection_environment(config: &tokio_postgres::Config) -> Vec<(&'static str, String)> {
     use tokio_postgres::config::{Host, SslMode};
-    let host = config.get_hosts().first().map(|host| match host {
+    let list = |items: Vec<String>| (!items.is_empty()).then(|| items.join(","));
+    let hosts = config.get_hosts().iter().map(|host| match host {
         Host::Tcp(name) => name.clone(),
         Host::Unix(path) => path.display().to_string(),
     });
@@ -86,13 +88,16 @@ fn connection_environment(config: &tokio_postgres::Config) -> Vec<(&'static str,
         SslMode::Require => "require",
         _ => "prefer",
     };
+    let connect_within = config.get_connect_timeout().copied().unwrap_or(crate::postgres::CONNECT_WITHIN);
     let values = [
-        ("PGHOST", host),
-        ("PGPORT", config.get_ports().first().map(ToString::to_string)),
+        ("PGHOST", list(hosts.collect())),
+        ("PGHOSTADDR", list(config.get_hostaddrs().iter().map(ToString::to_string).collect())),
+        ("PGPORT", list(config.get_ports().iter().map(ToString::to_string).collect())),
         ("PGUSER", config.get_user().map(str::to_owned)),
         ("PGPASSWORD", password),
         ("PGDATABASE", config.get_dbname().map(str::to_owned)),
         ("PGSSLMODE", Some(encryption.to_owned())),
+        ("PGCONNECT_TIMEOUT", Some(connect_within.as_secs().max(1).to_string())),
     ];
     values.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
 }

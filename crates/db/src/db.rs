@@ -112,7 +112,8 @@ impl Db {
     /// Runs `closure` in a transaction and commits it if it returns `Ok`; the answer comes after
     /// the commit is on disk. `name` stands in metrics and in the log of slow jobs.
     ///
-    /// The closure may run more than once, so it must not have effects outside its `Tx`.
+    /// The closure may run more than once, so it must not have effects outside its `Tx`. Once this future is
+    /// dropped the closure is not begun any more, and what it has done is undone unless its commit is under way.
     ///
     /// # Errors
     /// What the closure returns, or [`Error`] turned into it.
@@ -127,7 +128,7 @@ impl Db {
             Running::Sqlite(engine) => engine.write(job)?,
             Running::Postgres(engine) => engine.submit(Mode::Write, job)?,
         }
-        answer.await.unwrap_or_else(|_| Err(gone().into()))
+        answer.of_write().wait().await
     }
 
     /// Runs `closure` over one consistent snapshot. It must not write.
@@ -145,7 +146,7 @@ impl Db {
             Running::Sqlite(engine) => engine.read(job)?,
             Running::Postgres(engine) => engine.submit(Mode::Read, job)?,
         }
-        answer.await.unwrap_or_else(|_| Err(gone().into()))
+        answer.wait().await
     }
 
     /// Runs one statement that reads few rows by an index, at the least possible cost: on the
@@ -167,6 +168,12 @@ impl Db {
         }
     }
 
+    /// Whether other nodes may be at work on the same data.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.0.engine, Running::Postgres(_))
+    }
+
     /// A counter that grows after every commit, on any node, that called [`Tx::wake`] with `channel`.
     #[must_use]
     pub fn subscribe(&self, channel: &'static str) -> watch::Receiver<u64> {
@@ -184,8 +191,4 @@ impl Db {
             Running::Postgres(engine) => crate::backup::dump(engine.config(), file),
         }
     }
-}
-
-fn gone() -> Error {
-    Error::Unavailable("the database thread has stopped".into())
 }

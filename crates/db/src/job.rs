@@ -1,6 +1,8 @@
 //! A caller's closure on its way through a database thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -20,8 +22,77 @@ pub(crate) enum Verdict {
     Undo,
 }
 
+/// How far a job has come. Its thread and its caller, who may run out of time, decide by one value whether it
+/// still happens: what the caller was told did not happen, does not.
+#[derive(Default)]
+struct Stage(AtomicU8);
+
+impl Stage {
+    const RUNNING: u8 = 1;
+    const COMMITTING: u8 = 2;
+    const LEFT: u8 = 3;
+
+    fn is_wanted(&self) -> bool {
+        self.0.load(Ordering::SeqCst) != Self::LEFT
+    }
+
+    /// Whether the closure may run (again).
+    fn begin(&self) -> bool {
+        let running = |stage| (stage != Self::LEFT).then_some(Self::RUNNING);
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, running).is_ok()
+    }
+
+    /// Whether what the closure did may be committed.
+    fn commit(&self) -> bool {
+        let order = Ordering::SeqCst;
+        self.0.compare_exchange(Self::RUNNING, Self::COMMITTING, order, order).is_ok()
+    }
+
+    /// The commit is known to have failed.
+    fn has_failed(&self) {
+        let order = Ordering::SeqCst;
+        let _ = self.0.compare_exchange(Self::COMMITTING, Self::RUNNING, order, order);
+    }
+
+    /// The caller waits no longer; gives whether the job has happened, or still may.
+    fn leave(&self) -> bool {
+        self.0.swap(Self::LEFT, Ordering::SeqCst) == Self::COMMITTING
+    }
+}
+
+tokio::task_local! {
+    /// Whether a write of this task has happened, or may have.
+    static HAS_WRITTEN: Arc<AtomicBool>;
+}
+
+/// Whether work that was cut off has changed anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// Nothing was committed, and nothing will be.
+    NothingDone,
+    /// A write was committed, or its commit was under way.
+    MayHaveHappened,
+}
+
+/// Runs `work` for at most `limit`, and then says whether its writes (as far as they are not in tasks of their
+/// own) may have happened.
+///
+/// # Errors
+/// [`Overdue`] when the time is over.
+pub async fn within<F: Future>(limit: Duration, work: F) -> std::result::Result<F::Output, Overdue> {
+    let has_written = Arc::new(AtomicBool::new(false));
+    let outcome = tokio::time::timeout(limit, HAS_WRITTEN.scope(Arc::clone(&has_written), work)).await;
+    // The work is dropped by now, so every job of it has been left.
+    outcome.map_err(|_| {
+        if has_written.load(Ordering::SeqCst) { Overdue::MayHaveHappened } else { Overdue::NothingDone }
+    })
+}
+
 pub(crate) trait Job: Send {
-    /// Runs the closure, catching its panic. May be called again after an undo.
+    /// Whether somebody still waits for the answer.
+    fn is_wanted(&self) -> bool;
+
+    /// Runs the closure, catching its panic, unless its caller has left. May be called again after an undo.
     fn run(&mut self, tx: &mut Tx<'_>) -> Verdict;
 
     /// Answers the caller: with `fault` if there is one, else with what the last run returned.
@@ -31,11 +102,41 @@ pub(crate) trait Job: Send {
 struct TypedJob<F, T, E> {
     name: &'static str,
     closure: F,
+    stage: Arc<Stage>,
     result: Option<std::result::Result<T, E>>,
     reply: oneshot::Sender<std::result::Result<T, E>>,
 }
 
-type Answer<T, E> = oneshot::Receiver<std::result::Result<T, E>>;
+/// The caller's end of a job.
+pub(crate) struct Answer<T, E> {
+    reply: oneshot::Receiver<std::result::Result<T, E>>,
+    stage: Arc<Stage>,
+    /// Where to note that a write may have happened; `None` for a read.
+    has_written: Option<Arc<AtomicBool>>,
+}
+
+impl<T, E: From<Error>> Answer<T, E> {
+    pub(crate) async fn wait(mut self) -> std::result::Result<T, E> {
+        let gone = |_| Err(Error::Unavailable("the database thread has stopped".into()).into());
+        (&mut self.reply).await.unwrap_or_else(gone)
+    }
+
+    /// The job is a write, which whoever limits this task's time wants to know of.
+    pub(crate) fn of_write(mut self) -> Self {
+        self.has_written = HAS_WRITTEN.try_with(Arc::clone).ok();
+        self
+    }
+}
+
+impl<T, E> Drop for Answer<T, E> {
+    fn drop(&mut self) {
+        if self.stage.leave()
+            && let Some(has_written) = &self.has_written
+        {
+            has_written.store(true, Ordering::SeqCst);
+        }
+    }
+}
 
 /// Boxes `closure` for a database thread, and gives the end on which its answer arrives.
 pub(crate) fn job<T, E, F>(name: &'static str, closure: F) -> (Box<dyn Job>, Answer<T, E>)
@@ -45,7 +146,9 @@ where
     F: Fn(&mut Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    (Box::new(TypedJob { name, closure, result: None, reply }), answer)
+    let stage = Arc::new(Stage::default());
+    let answer = Answer { reply: answer, stage: Arc::clone(&stage), has_written: None };
+    (Box::new(TypedJob { name, closure, stage, result: None, reply }), answer)
 }
 
 impl<T, E, F> Job for TypedJob<F, T, E>
@@ -54,14 +157,24 @@ where
     E: From<Error> + Send,
     F: Fn(&mut Tx<'_>) -> std::result::Result<T, E> + Send,
 {
+    fn is_wanted(&self) -> bool {
+        self.stage.is_wanted()
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> Verdict {
+        if !self.stage.begin() {
+            return Verdict::Undo;
+        }
         let result = timed(self.name, || run_caught(&self.closure, tx));
-        let verdict = if result.is_ok() { Verdict::Keep } else { Verdict::Undo };
+        let verdict = if result.is_ok() && self.stage.commit() { Verdict::Keep } else { Verdict::Undo };
         self.result = Some(result);
         verdict
     }
 
     fn answer(self: Box<Self>, fault: Option<Error>) {
+        if fault.as_ref().is_some_and(|fault| !matches!(fault, Error::CommitUnknown(_))) {
+            self.stage.has_failed();
+        }
         let result = match (fault, self.result) {
             (Some(fault), _) => Err(fault.into()),
             (None, Some(result)) => result,

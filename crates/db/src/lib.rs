@@ -33,6 +33,7 @@ pub use linkme;
 
 pub use db::{Db, Engine, Options};
 pub use error::Error;
+pub use job::{Overdue, within};
 pub use migrate::Migration;
 pub use row::{FromColumn, Row};
 pub use statement::{STATEMENTS, Statement};

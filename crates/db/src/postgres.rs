@@ -18,7 +18,7 @@ use crate::wake::Wakes;
 use crate::{Error, Result};
 
 pub(crate) use batch::explain;
-pub(crate) use connect::{block_on, connect, connect_for_points, on_own_thread};
+pub(crate) use connect::{CONNECT_WITHIN, block_on, connect, connect_for_points, on_own_thread};
 pub(crate) use transaction::PgVerbs;
 
 use connect::{Listener, connect_for_reading, runtime};
@@ -145,6 +145,10 @@ struct Session {
 impl Session {
     fn run(mut self, jobs: &Queues<Receiver<Box<dyn Job>>>) {
         while let Some((mode, mut job)) = jobs.next() {
+            // Whoever waited in vain while the server was away has been answered.
+            if !job.is_wanted() {
+                continue;
+            }
             let fault = self.run_job(mode, job.as_mut()).err();
             if let Some(error) = &fault {
                 tracing::warn!(%error, "a database job failed");

@@ -289,6 +289,10 @@ impl Writer {
     fn run(self, jobs: &Receiver<Box<dyn Job>>) {
         let mut may_wait_from = Instant::now();
         while let Ok(first) = jobs.recv() {
+            // Whoever waited in vain while the file was locked has been answered.
+            if !first.is_wanted() {
+                continue;
+            }
             self.commit_batch(first, jobs);
             if self.log.is_over_bound() && Instant::now() >= may_wait_from {
                 let _ = self.connection.busy_timeout(WAIT_FOR_READERS);
@@ -367,6 +371,9 @@ impl Writer {
 
 fn run_reader(connection: &Connection, jobs: &Receiver<Box<dyn Job>>) {
     while let Ok(mut job) = jobs.recv() {
+        if !job.is_wanted() {
+            continue;
+        }
         if let Err(error) = connection.execute_batch("BEGIN") {
             job.answer(Some(unavailable(error)));
             continue;

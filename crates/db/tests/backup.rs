@@ -19,6 +19,7 @@ both!(
     a_killed_backup_leaves_nothing_under_its_name,
 );
 sqlite_only!(a_damaged_database_is_not_backed_up);
+postgres_only!(a_backup_asks_every_host);
 
 const DATABASE: &str = "YUYUE_BACKUP_TEST_DATABASE";
 const COPY: &str = "YUYUE_BACKUP_TEST_COPY";
@@ -192,6 +193,22 @@ async fn a_damaged_database_is_not_backed_up(db: TestDb) {
     let refused = db.second_with(16, 2).backup(&path);
     assert!(matches!(refused, Err(Error::Backup(_))), "{refused:?}");
     assert!(!path.exists());
+}
+
+async fn a_backup_asks_every_host(db: TestDb) {
+    if !can_back_up(&db) {
+        return;
+    }
+    let Engine::Postgres(real) = &db.engine else { panic!("not a server") };
+    let Some(tokio_postgres::config::Host::Unix(socket)) = real.get_hosts().first() else {
+        panic!("the tests' server listens on a socket")
+    };
+    let mut config = tokio_postgres::Config::new();
+    config.host_path("/nonexistent").host_path(socket);
+    config.user(real.get_user().unwrap()).dbname(real.get_dbname().unwrap());
+    let (_folder, path) = db.scratch();
+    let second = Db::open_migrated(&options(&Engine::Postgres(Box::new(config)), 16, 2)).unwrap();
+    second.backup(&path).unwrap();
 }
 
 fn restore(db: &TestDb, dump: &Path) -> Engine {

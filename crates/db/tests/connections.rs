@@ -14,7 +14,7 @@ use support::{Queued, TestDb};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use yuyue_db::{Error, Tx};
+use yuyue_db::{Engine, Error, Tx, pick};
 
 both!(a_commit_wakes_and_an_undo_does_not, a_wake_needs_no_statement);
 postgres_only!(
@@ -23,6 +23,7 @@ postgres_only!(
     a_connection_lost_in_a_transaction_runs_it_again,
     a_connection_lost_at_the_commit_is_told,
     a_lost_listener_wakes_everybody_once_it_is_back,
+    commits_are_as_safe_as_the_operator_wants,
 );
 
 const SOON: Duration = Duration::from_secs(10);
@@ -165,4 +166,17 @@ async fn a_lost_listener_wakes_everybody_once_it_is_back(db: TestDb) {
     woken(&mut subscriber).await;
     db.write("book", |tx| add_booking_and_wake(tx, 1, "bookings")).await.unwrap();
     woken(&mut subscriber).await;
+}
+
+/// Never less than on this machine's disk.
+async fn commits_are_as_safe_as_the_operator_wants(db: TestDb) {
+    let setting = pick!("SELECT 'on' AS value", "SELECT current_setting('synchronous_commit') AS value");
+    let Engine::Postgres(config) = &db.engine else { panic!("not a server") };
+    let name = config.get_dbname().unwrap();
+    for (set, used) in [("remote_apply", "remote_apply"), ("on", "on"), ("off", "on"), ("local", "on")] {
+        db.administer(&format!("ALTER DATABASE {name} SET synchronous_commit = {set}"));
+        let second = db.second();
+        let seen = second.write("setting", |tx| tx.query_one(setting, &[], |row| row.get::<String>("value")));
+        assert_eq!(seen.await.unwrap(), used, "{set}");
+    }
 }

@@ -514,6 +514,7 @@ fn reason(kind: Kind) -> &'static str {
         Kind::KeyReused => "Request.IdempotencyKeyReused",
         Kind::TooManyRequests => "Request.TooMany",
         Kind::Unavailable => "Server.Unavailable",
+        Kind::Uncertain => "Server.Uncertain",
         Kind::Internal => "Server.Internal",
     }
 }

@@ -31,30 +31,60 @@ impl<T: DeserializeOwned + Send + 'static, const LIMIT: usize> FromRequest<App> 
 
     /// Runs last, as whatever reads the body does: who calls has been judged by then.
     async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
-        let (mut parts, body) = request.into_parts();
-        // Clients that send nothing still name the type they would have sent.
-        let is_json = is_json(&parts);
-        let whole = body::read(if is_json { LIMIT } else { 0 }, &mut parts, body, app).await;
-        let is_foreign = |error: &Error| !is_json && error.kind == Kind::BodyTooLarge;
-        let whole = whole.map_err(|e| if is_foreign(&e) { Error::unsupported_media_type() } else { e })?;
-        if !whole.is_large() {
-            return Self::parse(&parts, &whole.bytes, &app.secrets);
-        }
-        let closed = |_| Error::unavailable("the server is stopping");
-        let turn = Arc::clone(&app.body_memory.readers).acquire_owned().await.map_err(closed)?;
-        let secrets = app.secrets.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let (_turn, whole) = (turn, whole);
-            Self::parse(&parts, &whole.bytes, &secrets)
-        });
-        read.await.map_err(|error| Error::internal(error.to_string()))?
+        let (value, once) = read_json::<T, _, LIMIT>(request, app, Once::of).await?;
+        Ok(Self { value, once })
     }
 }
 
-impl<T: DeserializeOwned, const LIMIT: usize> Input<T, LIMIT> {
-    fn parse(parts: &Parts, body: &[u8], secrets: &Secrets) -> Result<Self, Error> {
-        Ok(Self { once: Once::of(parts, body, secrets)?, value: parse_json(body)? })
+/// As [`Input`], for what must not be done twice when its caller could not learn that it was done: without an
+/// Idempotency-Key the request is known by its body.
+pub struct InputOnce<T, const LIMIT: usize = BODY_LIMIT> {
+    pub value: T,
+    pub once: Once,
+}
+
+impl<T: DeserializeOwned + Send + 'static, const LIMIT: usize> FromRequest<App> for InputOnce<T, LIMIT> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
+        let (value, once) = read_json::<T, _, LIMIT>(request, app, Once::named_or_not).await?;
+        Ok(Self { value, once })
     }
+}
+
+/// How a request tells which other one it repeats, by its head and body.
+type Naming<O> = fn(&Parts, &[u8], &Secrets) -> Result<O, Error>;
+
+async fn read_json<T, O, const LIMIT: usize>(
+    request: Request,
+    app: &App,
+    naming: Naming<O>,
+) -> Result<(T, O), Error>
+where
+    T: DeserializeOwned + Send + 'static,
+    O: Send + 'static,
+{
+    let (mut parts, body) = request.into_parts();
+    // Clients that send nothing still name the type they would have sent.
+    let is_json = is_json(&parts);
+    let whole = body::read(if is_json { LIMIT } else { 0 }, &mut parts, body, app).await;
+    let is_foreign = |error: &Error| !is_json && error.kind == Kind::BodyTooLarge;
+    let whole = whole.map_err(|e| if is_foreign(&e) { Error::unsupported_media_type() } else { e })?;
+    let parse = move |parts: &Parts, body: &[u8], secrets: &Secrets| {
+        let once = naming(parts, body, secrets)?;
+        Ok((parse_json(body)?, once))
+    };
+    if !whole.is_large() {
+        return parse(&parts, &whole.bytes, &app.secrets);
+    }
+    let closed = |_| Error::unavailable("the server is stopping");
+    let turn = Arc::clone(&app.body_memory.readers).acquire_owned().await.map_err(closed)?;
+    let secrets = app.secrets.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let (_turn, whole) = (turn, whole);
+        parse(&parts, &whole.bytes, &secrets)
+    });
+    read.await.map_err(|error| Error::internal(error.to_string()))?
 }
 
 /// Whether the body is JSON by its Content-Type; without one it is.

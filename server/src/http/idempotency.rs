@@ -1,8 +1,10 @@
 //! Idempotency-Key: the reply is stored in the transaction of what it replies to, so a repeat gets
-//! either the first reply or, if the first failed, a fresh try.
+//! either the first reply or, if the first failed, a fresh try. What has no key is in [`unnamed`].
 
-use axum::http::StatusCode;
+pub mod unnamed;
+
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use yuyue_db::{Tx, params, sql};
 
@@ -19,7 +21,8 @@ const LONGEST_KEY: usize = 128;
 /// A request's key, and what it must not be used for again.
 #[derive(Clone, Debug)]
 pub struct Once {
-    key: String,
+    /// `None`: the request names itself only by what it asks ([`Once::named_or_not`]).
+    key: Option<String>,
     fingerprint: String,
     request_id: RequestId,
 }
@@ -28,16 +31,52 @@ impl Once {
     /// # Errors
     /// When the header is there but is not 1 to 128 visible ASCII characters.
     pub fn of(parts: &Parts, body: &[u8], secrets: &Secrets) -> Result<Option<Self>, Error> {
-        let Some(header) = parts.headers.get("idempotency-key") else { return Ok(None) };
+        let is_named = parts.headers.contains_key("idempotency-key");
+        is_named.then(|| Self::named_or_not(parts, body, secrets)).transpose()
+    }
+
+    /// For what must not be done twice even without a key, should its caller not have learnt that it was done.
+    ///
+    /// # Errors
+    /// As [`Once::of`].
+    pub fn named_or_not(parts: &Parts, body: &[u8], secrets: &Secrets) -> Result<Self, Error> {
+        let key = parts.headers.get("idempotency-key").map(Self::key).transpose()?;
+        let (method, path) = (parts.method.as_str().as_bytes(), parts.uri.path().as_bytes());
+        let fingerprint = secrets.fingerprint(&[method, path, body]);
+        let request_id = parts.extensions.get::<RequestId>().copied().unwrap_or_default();
+        Ok(Self { key, fingerprint, request_id })
+    }
+
+    fn key(header: &HeaderValue) -> Result<String, Error> {
         let key = header.to_str().unwrap_or_default().trim();
         if key.is_empty() || key.len() > LONGEST_KEY {
             let (zh, en) = ("应为 1 到 128 个可见字符", "expected 1 to 128 visible characters");
             return Err(Error::invalid("Idempotency-Key", zh, en));
         }
-        let (method, path) = (parts.method.as_str().as_bytes(), parts.uri.path().as_bytes());
-        let fingerprint = secrets.fingerprint(&[method, path, body]);
-        let request_id = parts.extensions.get::<RequestId>().copied().unwrap_or_default();
-        Ok(Some(Self { key: key.to_owned(), fingerprint, request_id }))
+        Ok(key.to_owned())
+    }
+}
+
+impl Once {
+    /// The reply, and how it is stored.
+    fn reply<T: Serialize>(
+        &self,
+        data: &T,
+        status: StatusCode,
+        secrets: &Secrets,
+    ) -> Result<(Reply, String), Error> {
+        let broken = |error: serde_json::Error| Error::internal(error.to_string());
+        let reply = Reply::with_status(status, data)?;
+        let data = serde_json::to_string(data).map_err(broken)?;
+        let stored = Stored { status: status.as_u16(), request_id: self.request_id, data };
+        let stored = serde_json::to_string(&stored).map_err(broken)?;
+        Ok((reply, secrets.seal("idempotency", &stored)))
+    }
+
+    /// Whether the caller gave it a key.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.key.is_some()
     }
 }
 
@@ -74,22 +113,19 @@ where
         let plain = move |tx: &mut Tx<'_>| Reply::with_status(status, &closure(tx)?);
         return app.db.write(name, plain).await;
     };
+    let Some(key) = once.key.clone() else {
+        return unnamed::write(app, name, (once, caller, now.at), status, closure).await;
+    };
     let (secrets, at) = (app.secrets.clone(), now.at);
     let outcome = app
         .db
         .write(name, move |tx| {
-            if let Some(sealed) = reserve(tx, &caller, &once, at)? {
+            if let Some(sealed) = reserve(tx, (&caller, &key), &once, at)? {
                 return Ok(Outcome::Repeat(sealed));
             }
-            let data = closure(tx)?;
-            let reply = Reply::with_status(status, &data)?;
-            let data = serde_json::to_string(&data).map_err(|error| Error::internal(error.to_string()))?;
-            let stored = Stored { status: status.as_u16(), request_id: once.request_id, data };
-            let stored =
-                serde_json::to_string(&stored).map_err(|error| Error::internal(error.to_string()))?;
-            let sealed = secrets.seal("idempotency", &stored);
+            let (reply, sealed) = once.reply(&closure(tx)?, status, &secrets)?;
             let keep = sql!("UPDATE idempotency SET reply = $3 WHERE caller = $1 AND key = $2");
-            tx.execute(keep, params![&caller, &once.key, &sealed])?;
+            tx.execute(keep, params![&caller, &key, &sealed])?;
             Ok::<_, Error>(Outcome::Fresh(reply))
         })
         .await?;
@@ -101,19 +137,23 @@ where
 
 /// Takes the key, or gives the sealed reply it was taken for. Waits for a transaction that is
 /// taking the same key: its row is in the way until it ends.
-fn reserve(tx: &mut Tx<'_>, caller: &str, once: &Once, at: i64) -> Result<Option<String>, Error> {
+fn reserve(
+    tx: &mut Tx<'_>,
+    (caller, key): (&str, &str),
+    once: &Once,
+    at: i64,
+) -> Result<Option<String>, Error> {
     let take = sql!(
         "INSERT INTO idempotency (caller, key, fingerprint, reply, created_at) VALUES ($1, $2, $3, '', $4)
          ON CONFLICT (caller, key) DO UPDATE SET fingerprint = excluded.fingerprint, created_at = excluded.created_at
          WHERE idempotency.created_at <= $5"
     );
-    if tx.execute(take, params![caller, &once.key, &once.fingerprint, at, at - LIFETIME])? == 1 {
+    if tx.execute(take, params![caller, key, &once.fingerprint, at, at - LIFETIME])? == 1 {
         return Ok(None);
     }
     let find = sql!("SELECT fingerprint, reply FROM idempotency WHERE caller = $1 AND key = $2");
-    let (fingerprint, reply): (String, String) = tx.query_one(find, params![caller, &once.key], |row| {
-        Ok((row.get("fingerprint")?, row.get("reply")?))
-    })?;
+    let (fingerprint, reply): (String, String) =
+        tx.query_one(find, params![caller, key], |row| Ok((row.get("fingerprint")?, row.get("reply")?)))?;
     if fingerprint == once.fingerprint { Ok(Some(reply)) } else { Err(Error::key_reused()) }
 }
 
@@ -131,5 +171,5 @@ fn replay(app: &App, sealed: &str) -> Result<Reply, Error> {
 /// When the database refuses.
 pub fn clean_up(tx: &mut Tx<'_>, at: i64) -> Result<(), Error> {
     tx.execute(sql!("DELETE FROM idempotency WHERE created_at <= $1"), params![at - LIFETIME])?;
-    Ok(())
+    unnamed::clean_up(tx, at)
 }

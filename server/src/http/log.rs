@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
+use yuyue_db::Overdue;
 
 use crate::app::App;
 use crate::error::Error;
@@ -68,10 +69,12 @@ fn class(status: u16) -> &'static str {
 
 /// Inside a product's envelope: a panic or a request that takes too long is still a proper reply.
 pub async fn guard(limit: Duration, reply: impl Future<Output = Response>) -> Response {
-    match tokio::time::timeout(limit, AssertUnwindSafe(reply).catch_unwind()).await {
+    let no_reply = || format!("no reply within {}", seconds(limit));
+    match yuyue_db::within(limit, AssertUnwindSafe(reply).catch_unwind()).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => Error::internal(format!("panic: {}", words(panic.as_ref()))).into_response(),
-        Err(_) => Error::unavailable(format!("no reply within {}", seconds(limit))).into_response(),
+        Err(Overdue::NothingDone) => Error::unavailable(no_reply()).into_response(),
+        Err(Overdue::MayHaveHappened) => Error::uncertain(no_reply()).into_response(),
     }
 }
 

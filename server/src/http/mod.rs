@@ -15,5 +15,6 @@ pub mod log;
 pub mod made_once;
 pub mod openapi;
 pub mod page;
+pub mod ready;
 pub mod router;
 pub mod shares;

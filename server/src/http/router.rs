@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::{any, get, post};
 use tower::util::MapRequest;
 use tower_http::compression::CompressionLayer;
@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::error::Error;
 use crate::http::envelope::{self, Product};
-use crate::http::{log, made_once, openapi};
-use crate::{demo, homemaking, live, members, slots, staff, visitors, web};
+use crate::http::{log, made_once, openapi, ready};
+use crate::{demo, homemaking, members, slots, staff, visitors, web};
 
 /// Spellings that work beside the documented one (contract, section 1).
 pub const ALIASES: [(&str, &str); 4] = [
@@ -198,7 +198,7 @@ fn demo() -> OpenApiRouter<App> {
 }
 
 fn operation() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(health)).routes(routes!(readiness)).routes(routes!(metrics))
+    OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready::readiness)).routes(routes!(metrics))
 }
 
 fn products(is_demo: bool) -> Vec<(Product, OpenApiRouter<App>)> {
@@ -330,13 +330,6 @@ fn cors(origins: &[String]) -> CorsLayer {
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = String)))]
 async fn health() -> &'static str {
     "ok"
-}
-
-/// The database answers.
-#[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, body = String)))]
-async fn readiness(State(app): State<App>) -> Result<Response, Error> {
-    live::last(&app).await?;
-    Ok("ready".into_response())
 }
 
 /// Metrics as Prometheus reads them.

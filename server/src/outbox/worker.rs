@@ -1,6 +1,7 @@
 //! Does what the outbox holds: claims due rows with a lease, runs each with no transaction open,
 //! and records the end only while the lease is still its own.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
@@ -11,9 +12,10 @@ use crate::clock::{HOUR, MINUTE, Millis, SECOND};
 use crate::error::Error;
 use crate::outbox::CHANNEL;
 
-/// A worker that has not finished by then is taken for dead.
-const LEASE: Millis = 2 * MINUTE;
-/// A job that takes longer is tried again later, well before somebody else may claim it.
+/// A worker that has not renewed its lease by then is taken for dead.
+const LEASE: Millis = 30 * SECOND;
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// A job that takes longer is tried again later.
 const PATIENCE: Duration = Duration::from_secs(100);
 /// Jobs that one node does side by side.
 const AT_ONCE: usize = 16;
@@ -162,9 +164,12 @@ async fn claim(app: &App, most: usize) -> Result<Vec<Job>, Error> {
 }
 
 async fn run_one(app: &App, job: Job) -> Result<(), Error> {
-    let result = tokio::time::timeout(PATIENCE, crate::jobs::run(app, &job)).await;
-    let result = result
-        .unwrap_or_else(|_| Err(Failed::Retry { reason: "took longer than 100 s".into(), after: None }));
+    let result = tokio::select! {
+        result = tokio::time::timeout(PATIENCE, crate::jobs::run(app, &job)) => result.unwrap_or_else(|_| {
+            Err(Failed::Retry { reason: "took longer than 100 s".into(), after: None })
+        }),
+        never = keep(app, &job) => match never {},
+    };
     let at = app.clock.now().at;
     match result {
         Ok(Done::Finished) => finish(app, job, "sent", String::new(), at).await,
@@ -193,6 +198,41 @@ async fn run_one(app: &App, job: Job) -> Result<(), Error> {
             }
         }
     }
+}
+
+/// Renews the lease for as long as the job is at work.
+async fn keep(app: &App, job: &Job) -> Infallible {
+    let update = sql!("UPDATE outbox SET due_at = $3 WHERE id = $1 AND lease = $2");
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let (id, lease, due_at) = (job.id, job.lease.clone(), app.clock.now().at + LEASE);
+        let renewed = app.db.write("outbox.renew", move |tx| {
+            Ok::<_, Error>(tx.execute(update, params![id, &lease, due_at])?)
+        });
+        if let Err(error) = renewed.await {
+            tracing::warn!(job = job.id, cause = error.cause, "a lease could not be renewed");
+        }
+    }
+}
+
+/// At the start of a node that has the database to itself: whoever held a lease is gone.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn begin(app: &App) -> Result<(), Error> {
+    if app.db.is_shared() {
+        return Ok(());
+    }
+    let at = app.clock.now().at;
+    let update = sql!(
+        "UPDATE outbox SET due_at = $1, lease = NULL WHERE state = 'waiting' AND lease IS NOT NULL AND due_at > $1"
+    );
+    app.db
+        .write("outbox.begin", move |tx| {
+            tx.execute(update, params![at])?;
+            Ok(())
+        })
+        .await
 }
 
 fn back_off(attempts: i64) -> Millis {

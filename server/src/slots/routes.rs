@@ -14,9 +14,9 @@ use crate::config::SignIn;
 use crate::error::{Code, Error};
 use crate::http::access::Caller;
 use crate::http::envelope::{Reply, SlotsReply};
-use crate::http::extract::Input;
+use crate::http::extract::{Input, InputOnce};
 use crate::http::fields::{Day, Id, IntIn, Mobile, Name, OpenId, REQUIRED, optional};
-use crate::http::idempotency;
+use crate::http::idempotency::{self, unnamed::is_doubtful};
 use crate::slots::store::{Appointment, NewAppointment, Place};
 use crate::slots::{get_ready, rules, store};
 use crate::{live, locks};
@@ -158,7 +158,7 @@ pub struct Booked {
 /// Book a slot (进行预约).
 #[utoipa::path(post, path = "/v1/make-appointment", tag = "slots", operation_id = "make_appointment",
     request_body = BookRequest, responses((status = 200, body = SlotsReply<Booked>)))]
-pub async fn book(State(app): State<App>, caller: Caller, input: Input<BookRequest>) -> Outcome {
+pub async fn book(State(app): State<App>, caller: Caller, input: InputOnce<BookRequest>) -> Outcome {
     let request = input.value;
     caller.may_act_for(&request.open_id)?;
     let now = ready(&app).await?;
@@ -169,14 +169,16 @@ pub async fn book(State(app): State<App>, caller: Caller, input: Input<BookReque
         name: request.name.into(),
         phone_num: request.phone_num.into(),
     };
-    // Most refusals need no place in the writer's queue. With a key, a repeat must find its reply first.
-    if input.once.is_none() {
+    // Most refusals need no place in the writer's queue. What may be a repeat must find its reply first.
+    let once = input.once;
+    if !once.is_named() && !is_doubtful(&app, &once, &caller.name(), now.at) {
         let (open_id, judged) = (new.open_id.clone(), now.clone());
         app.db.point("slots.judge", move |tx| judge(tx, place, &open_id, &judged)).await?;
     }
     let most = app.config.slots.max_upcoming;
     let judged = now.clone();
-    idempotency::write(&app, "slots.book", (input.once, caller.name(), &now), StatusCode::OK, move |tx| {
+    let once = (Some(once), caller.name(), &now);
+    idempotency::write(&app, "slots.book", once, StatusCode::OK, move |tx| {
         make_appointment(tx, &new, most, &judged)
     })
     .await

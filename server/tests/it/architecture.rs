@@ -146,8 +146,8 @@ fn only_the_application_constructs() {
     let constructors = [
         ("Db::open", ["app.rs"].as_slice()),
         ("SmsClient::new", &["app.rs"]),
-        ("Secrets::find", &["key.rs"]),
-        ("Secrets::make", &["key.rs"]),
+        ("Secrets::find", &["secrets_key.rs"]),
+        ("Secrets::make", &["secrets_key.rs"]),
         ("App::build", &["cli.rs"]),
         ("Clock::system", &["cli.rs"]),
     ];

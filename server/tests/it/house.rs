@@ -1,5 +1,6 @@
 //! What holds for every product: health, headers, sizes, faults, and stopping.
 
+use std::fs::File;
 use std::sync::mpsc;
 
 use axum::body::Body;
@@ -7,7 +8,9 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use yuyue::clock::SECOND;
 use yuyue::error::Error;
+use yuyue::secrets::KEY_FILE;
 
 use crate::support::TestApp;
 use crate::support::booking::booking;
@@ -31,9 +34,13 @@ both! {
     a_stop_does_not_wait_forever,
     a_stop_does_not_wait_for_a_database_that_stands_still,
     expensive_documents_are_told_apart_by_their_tags,
+    a_database_that_takes_no_writes_is_not_ready,
 }
 
-only_postgres!(without_its_database_the_server_is_up_but_not_ready);
+only_postgres! {
+    without_its_database_the_server_is_up_but_not_ready,
+    no_log_level_shows_the_parameters_of_statements,
+}
 
 fn problem(status: u16) -> Value {
     let title = axum::http::StatusCode::from_u16(status).unwrap().canonical_reason();
@@ -191,6 +198,46 @@ async fn a_request_that_takes_too_long_is_cut_off(app: TestApp) {
     let code = soon("the reply", hasty.post("/v1/login/sms_code", wanted)).await.expect(503);
     assert_eq!(code.json()["error"], "Server.Unavailable");
     drop(busy);
+    app.leaves_messages();
+}
+
+async fn a_database_that_takes_no_writes_is_not_ready(app: TestApp) {
+    let hasty =
+        app.again(|config| config.server.request_timeout = std::time::Duration::from_millis(400)).await;
+    hasty.get("/readyz").await.expect(200);
+    let busy = Busy::start(&hasty).await;
+    app.clock.advance(SECOND);
+    let answer = soon("the reply", hasty.get("/readyz")).await;
+    answer.expect_problem(503);
+    assert_eq!(answer.header("retry-after"), "1");
+    hasty.get("/healthz").await.expect(200);
+    drop(busy);
+    soon("it heals", async {
+        while hasty.get("/readyz").await.status != 200 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// The demo writes its shops' telephone numbers as it starts.
+async fn no_log_level_shows_the_parameters_of_statements(app: TestApp) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(app.config.data_dir.join(KEY_FILE), folder.path().join(KEY_FILE)).unwrap();
+    let log = folder.path().join("log");
+    let program = Program::start(|command| {
+        command
+            .args(["--database-url", &app.database_url(), "--data-dir"])
+            .arg(folder.path())
+            .env("YUYUE_LOG__LEVEL", "trace,tokio_postgres::query=trace")
+            .stderr(File::create(&log).unwrap());
+    });
+    assert_eq!(program.await.stopped().await, Some(0));
+    let told = std::fs::read_to_string(&log).unwrap();
+    assert!(told.contains("TRACE") || told.contains("DEBUG"), "nothing was told at all: {told}");
+    assert!(!told.contains("010-88880001") && !told.contains("parameters"), "{told}");
+    let shops = app.number("SELECT count(*) AS value FROM shop").await;
+    assert!(shops > 0);
     app.leaves_messages();
 }
 
@@ -362,6 +409,7 @@ async fn the_demo_serves_tells_its_metrics_and_stops_when_told() {
     let metrics = get("/metrics").await;
     assert!(metrics.contains("yuyue_http_request_seconds"), "{metrics}");
     assert!(metrics.contains("yuyue_connections_refused_total 0"), "{metrics}");
+    assert!(metrics.contains("\nyuyue_ledger_differences 0\n"), "from the start: {metrics}");
     assert!(metrics.contains(r#"route="/readyz""#) && metrics.contains(r#"status="2xx""#), "{metrics}");
     assert_eq!(program.stopped().await, Some(0));
 }

@@ -23,5 +23,6 @@ mod races;
 mod slots;
 mod staff;
 mod strangers;
+mod unnamed;
 mod visitors;
 mod web;

@@ -26,6 +26,8 @@ both! {
     the_demo_makes_the_gateway_misbehave,
 }
 
+only_sqlite!(what_the_process_before_held_is_free);
+
 const MOBILE: &str = "13333333333";
 
 impl TestApp {
@@ -180,7 +182,9 @@ async fn hangs_and_is_overtaken(app: &TestApp, late: i64) {
     })
     .await;
     app.gateway(Fault::Ok);
-    app.clock.advance(2 * MINUTE);
+    app.clock.advance(30 * SECOND - 1);
+    assert_eq!(app.drain_outbox().await, [], "it may be at work still");
+    app.clock.advance(1);
     assert_eq!(app.drain_outbox().await.len(), 1, "another worker took over");
     let row = "SELECT state || ' ' || last_error || ' ' || CAST(due_at AS TEXT) AS value FROM outbox WHERE is_message";
     let sent = app.texts(row).await;
@@ -188,6 +192,24 @@ async fn hangs_and_is_overtaken(app: &TestApp, late: i64) {
     app.clock.advance(late);
     soon("the first one fails", first).await.unwrap().unwrap();
     assert_eq!(app.texts(row).await, sent, "its failure is not recorded over the other's success");
+}
+
+/// A database that only one process uses has no other worker that could hold anything.
+async fn what_the_process_before_held_is_free(app: TestApp) {
+    app.ask(MOBILE).await;
+    let lease_end = app.clock.now().at + 30 * SECOND;
+    let claim = format!(
+        "UPDATE outbox SET lease = 'of the process before', due_at = {lease_end}, attempts = 1 WHERE is_message"
+    );
+    app.execute(&claim).await;
+    let served = app.again(|_| ()).await.serve().await;
+    soon("the message arrives", async {
+        while app.world().sms.received_by(MOBILE).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    served.stopped().await;
 }
 
 async fn a_worker_taken_for_dead_postpones_nothing(app: TestApp) {

@@ -141,6 +141,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/v1/bindings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The bindings (微信绑定), newest first. */
+        get: operations["staff_bindings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/v1/bindings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a binding for somebody (代为解除绑定): the WeChat and the number are free at once. */
+        delete: operations["staff_end_binding"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/v1/blocklist": {
         parameters: {
             query?: never;
@@ -149,9 +183,12 @@ export interface paths {
             cookie?: never;
         };
         /** Phones that are sent to the reception (黑名单), newest first. */
-        get: operations["staff_blocklist"];
+        get: operations["staff_list_blocked"];
         put?: never;
-        /** Put a phone on the blocklist: it can neither apply nor sign in, and is not told why. */
+        /**
+         * Put a phone on the blocklist: it can neither apply nor sign in, is told nothing, and what passes it has
+         *     end at once. Those who come with it are not kept out.
+         */
         post: operations["staff_block"];
         delete?: never;
         options?: never;
@@ -1493,7 +1530,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The database answers. */
+        /** The database takes writes. */
         get: operations["operation_readiness"];
         put?: never;
         post?: never;
@@ -1731,6 +1768,23 @@ export interface paths {
          * @deprecated
          */
         post: operations["slots_available_minutes_alias_1"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/binding/sms_code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a code that proves the phone to be bound (获取绑定验证码); ours. */
+        post: operations["visitors_send_code"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2096,6 +2150,7 @@ export interface components {
         Address: {
             [key: string]: string | number | boolean | null;
         } | string;
+        AnyPhone: string;
         /** @description Either binding. */
         AnyView: {
             avatar: string;
@@ -2104,6 +2159,11 @@ export interface components {
             /** @description The employee's name, or the visitor's WeChat nickname (姓名). */
             name: string;
             phone: string;
+            /**
+             * @description Whether the phone counts: where callers must prove who they are, only one that a code proved gives rights.
+             *     Binding again with a code proves it.
+             */
+            proved: boolean;
             /**
              * Format: int64
              * @description 员工id; -1 for a visitor.
@@ -2216,6 +2276,7 @@ export interface components {
             name: components["schemas"]["Line_64"];
             /** @description 手机号码 */
             phone: components["schemas"]["Phone"];
+            sms_code?: components["schemas"]["Line_16"] | null;
             wechat_code?: components["schemas"]["Line_256"] | null;
             /** @description 公众号里带过来的绑定时用的微信id */
             weixinUserId: components["schemas"]["Line_128"];
@@ -2223,13 +2284,47 @@ export interface components {
         BindVisitor: {
             /** @description 手机号码 */
             phone: components["schemas"]["Phone"];
+            sms_code?: components["schemas"]["Line_16"] | null;
             wechat_code?: components["schemas"]["Line_256"] | null;
             /** @description 公众号里带过来的绑定时用的微信id */
             weixinUserId: components["schemas"]["Line_128"];
         };
-        BlockRequest: {
-            /** @description Exactly this phone. */
+        BindingCodeRequest: {
+            /** @description 手机号码 */
             phone: components["schemas"]["Phone"];
+        };
+        BindingCodeSent: {
+            /**
+             * Format: int64
+             * @description Seconds for which the code is valid (有效期).
+             */
+            expires_in: number;
+        };
+        /** @description A WeChat and whose it is (微信绑定), as staff see it. */
+        BindingItem: {
+            /** @description `YYYY-MM-DD HH:MM:SS` */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description The binding's id.
+             */
+            id: number;
+            /** @description The employee's name, or the visitor's WeChat nickname (姓名). */
+            name: string;
+            /** @description 手机号码 */
+            phone: string;
+            /** @description A code proved the phone, or staff made the binding. */
+            proved: boolean;
+            /** @description `visitor` (访客) or `employee` (员工). */
+            type: string;
+            /** @description False for an employee whom the directory no longer has. */
+            valid: boolean;
+            /** @description The WeChat. */
+            weixinUserId: string;
+        };
+        BlockRequest: {
+            /** @description This phone, however it is written. */
+            phone: components["schemas"]["AnyPhone"];
             reason?: components["schemas"]["Prose_2000"] | null;
         };
         /** @description A phone that the reception wants to see first (黑名单). */
@@ -2243,7 +2338,7 @@ export interface components {
              * @description The entry's id.
              */
             id: number;
-            /** @description The phone that may not come (手机号码). */
+            /** @description The phone that may not come (手机号码), as it was written; every spelling of it is blocked. */
             phone: string;
             /** @description For staff only. */
             reason: string;
@@ -2511,15 +2606,12 @@ export interface components {
             order_no: components["schemas"]["IntIn_1_9223372036854775807"];
         };
         EraseRequest: {
-            /** @description Whose data to erase. */
-            phone: components["schemas"]["Phone"];
+            /** @description Whose data to erase, however the phone is written. */
+            phone: components["schemas"]["AnyPhone"];
         };
         /** @description What erasing a phone changed. */
         Erased: {
-            /**
-             * Format: int64
-             * @description WeChat bindings of the phone.
-             */
+            /** @description WeChat bindings of the phone. */
             bindings: number;
             /**
              * Format: int64
@@ -3120,6 +3212,26 @@ export interface components {
         Items_AuditItem: {
             /** @description What is on this page. */
             items: components["schemas"]["AuditItem"][];
+            /**
+             * Format: int64
+             * @description The number of this page, from 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description How many items a page has at most.
+             */
+            size: number;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description A page of the staff API. */
+        Items_BindingItem: {
+            /** @description What is on this page. */
+            items: components["schemas"]["BindingItem"][];
             /**
              * Format: int64
              * @description The number of this page, from 1.
@@ -4157,6 +4269,8 @@ export interface components {
         };
         /** @description An application or invitation (访客申请记录). */
         Record: {
+            /** @description For staff: whether the visitor's phone is on the blocklist (黑名单). */
+            blocked?: boolean | null;
             /** @description 访客单位 */
             come_from: string;
             /** @description The interviewee's, as far as it is known (被访人部门). */
@@ -4275,6 +4389,8 @@ export interface components {
         };
         /** @description A companion (随行人员). */
         Retinue: {
+            /** @description For staff: whether the phone is on the blocklist (黑名单). */
+            blocked?: boolean | null;
             /** @description 随行人员姓名 */
             name: string;
             /** @description 随行人员手机号码 */
@@ -4324,7 +4440,7 @@ export interface components {
             at: string;
             /**
              * Format: int64
-             * @description As it was answered: 0 passed, -209 expired, -210 too early, -211 no pass of ours.
+             * @description As it was answered: 0 passed, -209 expired, -210 too early, -211 no pass of ours, -200 blocked.
              */
             code: number;
             /** @description The gate's name; "" in documented mode. */
@@ -5117,6 +5233,20 @@ export interface components {
             err_msg: "";
         };
         /** @description Visitors (002): the body of a success. */
+        VisitorsReply_BindingCodeSent: {
+            /**
+             * @description 0: done (成功).
+             * @enum {integer}
+             */
+            code: 0;
+            data: components["schemas"]["BindingCodeSent"];
+            /**
+             * @description "" (成功).
+             * @enum {string}
+             */
+            err_msg: "";
+        };
+        /** @description Visitors (002): the body of a success. */
         VisitorsReply_EmployeeView: {
             /**
              * @description 0: done (成功).
@@ -5449,7 +5579,7 @@ export interface operations {
             query?: {
                 /** @description Day of the appointment (日期), `YYYY-MM-DD`. */
                 date?: string;
-                /** @description Exactly this mobile number (手机号). */
+                /** @description This mobile number (手机号), however it is written. */
                 phone?: string;
                 /** @description Any part of the name (姓名). Without a date or phone, of the last 366 days and all upcoming. */
                 name?: string;
@@ -5588,7 +5718,72 @@ export interface operations {
             };
         };
     };
-    staff_blocklist: {
+    staff_bindings: {
+        parameters: {
+            query?: {
+                /** @description Only the WeChats of this phone, however it is written. */
+                phone?: string;
+                /** @description From 1; the default is 1. */
+                page?: number;
+                /** @description Items on a page, clamped to 100; the default is 20. */
+                size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Items_BindingItem"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    staff_end_binding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing to tell */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    staff_list_blocked: {
         parameters: {
             query?: {
                 /** @description Only this phone. */
@@ -6028,7 +6223,7 @@ export interface operations {
     staff_list_members: {
         parameters: {
             query?: {
-                /** @description Exactly this mobile number (手机号). */
+                /** @description This mobile number (手机号), however it is written. */
                 mobile?: string;
                 /** @description Any part of the nickname (昵称). */
                 nickname?: string;
@@ -9258,6 +9453,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SlotsError"];
+                };
+            };
+        };
+    };
+    visitors_send_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BindingCodeRequest"];
+            };
+        };
+        responses: {
+            /** @description Done, or refused: the body says which */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitorsReply_BindingCodeSent"] | components["schemas"]["VisitorsError"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };

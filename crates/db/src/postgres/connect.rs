@@ -12,9 +12,13 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::wake::Wakes;
 use crate::{Error, Result};
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// A peer that vanished without a word is given up after about this long, not after hours.
-const SILENCE: Duration = Duration::from_secs(30);
+/// A host that does not answer is given up for the next one, unless the address says otherwise.
+pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// A peer that vanished without a word is given up so long after what it does not acknowledge, not after
+/// minutes, unless the address says otherwise.
+const SILENCE: Duration = Duration::from_secs(5);
+/// When a connection that has nothing to say asks whether the peer is still there.
+const IDLE: Duration = Duration::from_secs(30);
 const RECONNECT_AFTER: Duration = Duration::from_millis(200);
 /// PostgreSQL's channel names are global to a database; every wake travels on this one.
 pub(crate) const CHANNEL: &str = "yuyue_wake";
@@ -83,7 +87,7 @@ fn with_limits(config: &Config) -> Config {
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(SILENCE);
     }
-    config.keepalives_idle(SILENCE);
+    config.keepalives_idle(IDLE);
     config
 }
 
@@ -115,10 +119,12 @@ async fn connect_with(
     };
     client
         .batch_execute(
-            // Compiling a plan takes longer than every plan of ours.
+            // Compiling a plan takes longer than every plan of ours. What is acknowledged is on disk; whether it
+            // must be on a standby too is the operator's decision.
             "SET jit = off; SET statement_timeout = '15s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s';
-             SET default_transaction_isolation = 'read committed'; SET synchronous_commit = on;
-             SET client_min_messages = warning;",
+             SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning;
+             SELECT set_config('synchronous_commit', 'on', false)
+             WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')",
         )
         .await
         .map_err(|e| unavailable(&e))?;
@@ -192,5 +198,22 @@ impl Listener {
             () = listening => {}
             _ = stopped => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_say_how_long_to_wait() {
+        let limited = |url: &str| with_limits(&url.parse().unwrap());
+        let usual = limited("postgres://u@a,b/d");
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(usual.get_connect_timeout().copied(), seconds(2));
+        assert_eq!(usual.get_tcp_user_timeout().copied(), seconds(5));
+        let told = limited("postgres://u@a,b/d?connect_timeout=7&tcp_user_timeout=9");
+        assert_eq!(told.get_connect_timeout().copied(), seconds(7));
+        assert_eq!(told.get_tcp_user_timeout().copied(), seconds(9));
     }
 }

@@ -157,6 +157,8 @@ impl<'c> PgTx<'c> {
                 Some(begin) => {
                     // Polled in this order, so sent in this order.
                     let (begun, result) = tokio::join!(self.client.batch_execute(begin), request);
+                    // A session that cannot begin, such as one on a standby, is of no use to anybody.
+                    self.is_lost |= begun.is_err();
                     begun.and(result)
                 }
             }
@@ -166,7 +168,9 @@ impl<'c> PgTx<'c> {
 
     fn note(&mut self, error: &tokio_postgres::Error) {
         self.state = error.code().cloned();
-        self.is_lost |= ends_session(error) || self.client.is_closed();
+        let has_become_read_only =
+            self.mode == Mode::Write && error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION);
+        self.is_lost |= ends_session(error) || has_become_read_only || self.client.is_closed();
     }
 
     fn failed(&mut self, statement: &Statement, error: &tokio_postgres::Error) -> Error {
@@ -230,15 +234,18 @@ impl<'c> PgTx<'c> {
 
 /// What a statement that the server refused means to the caller.
 pub(crate) fn failed(statement: &Statement, error: &tokio_postgres::Error) -> Error {
-    match error.code() {
-        Some(
-            &SqlState::DISK_FULL
-            | &SqlState::OUT_OF_MEMORY
-            | &SqlState::QUERY_CANCELED
-            | &SqlState::LOCK_NOT_AVAILABLE,
-        ) => unavailable(error),
-        _ => refused(statement, describe(error)),
-    }
+    let passes = error.code().is_some_and(|state| passes(state.code()));
+    if passes { unavailable(error) } else { refused(statement, describe(error)) }
+}
+
+/// Whether the server's state is to blame: a fail-over, a lack of space or memory, an operator, a lock, and not
+/// the statement. Classes of Appendix A of PostgreSQL's documentation.
+fn passes(state: &str) -> bool {
+    let lock_not_available = SqlState::LOCK_NOT_AVAILABLE;
+    let read_only = SqlState::READ_ONLY_SQL_TRANSACTION;
+    let classes = ["08", "53", "57", "58"];
+    classes.iter().any(|class| state.starts_with(class))
+        || [lock_not_available.code(), read_only.code()].contains(&state)
 }
 
 /// FATAL and PANIC end a session, though the closed socket may not have been seen yet.
@@ -249,4 +256,21 @@ pub(crate) fn ends_session(error: &tokio_postgres::Error) -> bool {
 
 pub(crate) fn references<'v>(params: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
     params.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passes;
+
+    #[test]
+    fn what_passes_is_told_from_what_is_wrong() {
+        for state in
+            ["57P01", "57P02", "57P03", "57014", "08006", "08003", "25006", "53100", "55P03", "58030"]
+        {
+            assert!(passes(state), "{state}");
+        }
+        for state in ["42P01", "23505", "22001", "XX001", "55000", "25P02", "0A000"] {
+            assert!(!passes(state), "{state}");
+        }
+    }
 }

@@ -205,6 +205,47 @@ pub fn administer(engine: &Engine, sql: &str) {
     std::thread::scope(|scope| scope.spawn(run).join().unwrap());
 }
 
+/// Another program that has the database to itself: on the embedded engine its file, on the other what `lock`
+/// takes.
+pub struct Held {
+    release: mpsc::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Held {
+    pub async fn start(db: &TestDb, lock: &str) -> Self {
+        let (release, released) = mpsc::channel();
+        let (hold, mut holds) = unbounded_channel();
+        let (engine, lock) = (db.engine.clone(), lock.to_owned());
+        let thread = std::thread::spawn(move || match engine {
+            Engine::Sqlite(path) => {
+                let connection = rusqlite::Connection::open(path).unwrap();
+                connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+                hold.send(()).unwrap();
+                released.recv().unwrap();
+            }
+            Engine::Postgres(config) => {
+                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+                    tokio::spawn(connection);
+                    client.batch_execute(&format!("BEGIN; {lock}")).await.unwrap();
+                    hold.send(()).unwrap();
+                    released.recv().unwrap();
+                    client.batch_execute("ROLLBACK").await.unwrap();
+                });
+            }
+        });
+        holds.recv().await.unwrap();
+        Self { release, thread }
+    }
+
+    pub async fn release(self) {
+        self.release.send(()).unwrap();
+        tokio::task::spawn_blocking(|| self.thread.join().unwrap()).await.unwrap();
+    }
+}
+
 type Call<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
 /// A write that, once it runs, does not end before it is told to.

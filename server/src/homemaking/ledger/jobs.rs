@@ -25,6 +25,9 @@ pub fn schedule(tx: &mut Tx<'_>, now: &Now) -> Result<(), Error> {
     ensure_recurring(tx, VERIFY, next_night(now))
 }
 
+/// The gauge of what differed the last time; exported from the start, for alerts to stand on.
+pub const DIFFERENCES: &str = "yuyue_ledger_differences";
+
 /// The next three o'clock.
 fn next_night(now: &Now) -> Millis {
     let today = now.local().date();
@@ -41,7 +44,7 @@ pub async fn verify(app: &App) -> Result<Done, Failed> {
     let now = app.clock.now();
     let Report { orders, entries, differences } = check::verify(&app.db, now.at).await?;
     #[expect(clippy::cast_precision_loss, reason = "there are at most a hundred")]
-    metrics::gauge!("yuyue_ledger_differences").set(differences.len() as f64);
+    metrics::gauge!(DIFFERENCES).set(differences.len() as f64);
     if differences.is_empty() {
         tracing::info!(orders, entries, "the ledger is right");
     } else {

@@ -18,7 +18,7 @@ use crate::homemaking::view::{Form, OrderView, Paged};
 use crate::homemaking::{User, codes, orders};
 use crate::http::access::BaseUrl;
 use crate::http::envelope::{HomemakingReply, Reply};
-use crate::http::extract::{Input, PathId, Query};
+use crate::http::extract::{Input, InputOnce, PathId, Query};
 use crate::http::fields::{Address, Id, IntIn, Line, optional};
 use crate::http::idempotency;
 use crate::http::page::Page;
@@ -46,12 +46,12 @@ pub struct Ordered {
 /// Order a service (提交预约订单).
 #[utoipa::path(post, path = "/homemaking/v1/order", tag = "homemaking", security(("user" = [])),
     request_body = OrderRequest, responses((status = 201, body = HomemakingReply<Ordered>)))]
-pub async fn create(State(app): State<App>, user: User, input: Input<OrderRequest>) -> Outcome {
+pub async fn create(State(app): State<App>, user: User, input: InputOnce<OrderRequest>) -> Outcome {
     let now = app.clock.now();
     let OrderRequest { service_id, address } = input.value;
     let address = address.map(|Address(map)| serde_json::Value::Object(map).to_string());
     let (limits, form) = (orders::limits(&app.config), Form::new(&app, ""));
-    let (once, now) = ((input.once, user.name(), &now), now.clone());
+    let (once, now) = ((Some(input.once), user.name(), &now), now.clone());
     idempotency::write(&app, "homemaking.order", once, StatusCode::CREATED, move |tx| {
         let wish = Wish { consumer_id: user.id, service_id: service_id.0, address: address.as_deref() };
         let order_id = orders::place(tx, wish, &form, (&now, limits))?;

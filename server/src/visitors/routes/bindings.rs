@@ -341,7 +341,7 @@ pub async fn unbind(State(app): State<App>, caller: Caller, request: Request) ->
 pub struct BindingsQuery {
     /// Only the WeChats of this phone, however it is written.
     #[serde(default, deserialize_with = "optional")]
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     phone: Option<AnyPhone>,
 }
 

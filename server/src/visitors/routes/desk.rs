@@ -131,9 +131,13 @@ pub async fn sign_in(
                 hosts::try_now(&app, &account, &lacking).await;
             }
             let people = app.db.point("visitors.people", move |tx| visits::people(tx, id)).await?;
-            return Reply::ok(&VisitSignedIn::new(&form, id, people));
+            // A pass that ended since then, or whose visit was deleted, is not given out.
+            if !people.is_empty() && !people.iter().any(Person::lacks_pass) {
+                return Reply::ok(&VisitSignedIn::new(&form, id, people));
+            }
         }
-        // Somebody else signed it in, deleted it, or blocked one of its people, between our look and our try.
+        // Somebody else signed it in, deleted it, or blocked one of its people, between our look and our try,
+        // or right after.
     }
     Err(Error::unavailable("a visit kept changing while it was being signed in"))
 }

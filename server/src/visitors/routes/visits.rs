@@ -13,7 +13,7 @@ use crate::clock::Now;
 use crate::error::Error;
 use crate::http::access::BaseUrl;
 use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
-use crate::http::extract::{Input, LARGE_BODY_LIMIT, PathId};
+use crate::http::extract::{Input, InputOnce, LARGE_BODY_LIMIT, PathId};
 use crate::http::fields::{IntIn, Line, Moment, Name, Phone, Prose, REQUIRED, Raw, at_most, optional};
 use crate::http::idempotency;
 use crate::phone;
@@ -134,7 +134,7 @@ pub async fn apply(
     State(app): State<App>,
     caller: Caller,
     BaseUrl(base): BaseUrl,
-    input: Input<ApplyRequest, LARGE_BODY_LIMIT>,
+    input: InputOnce<ApplyRequest, LARGE_BODY_LIMIT>,
 ) -> Outcome {
     let (mut new, proposal) = input.value.new_visit(&app)?;
     match proposal {
@@ -146,7 +146,7 @@ pub async fn apply(
         new.department = employee.as_ref().map(|employee| employee.department.clone()).unwrap_or_default();
     }
     let (now, app_too) = (app.clock.now(), app.clone());
-    let once = (input.once, caller.name(), &now);
+    let once = (Some(input.once), caller.name(), &now);
     let judged = now.clone();
     idempotency::write(&app, "visitors.apply", once, StatusCode::OK, move |tx| {
         rules::check_times(new.starts_at, new.ends_at, judged.at)?;

@@ -1,7 +1,7 @@
 //! A database of its own for every story, on either engine.
 
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
 
 use yuyue_db::{Db, Engine, Options};
 
@@ -107,4 +107,34 @@ pub fn administer(server: &str, sql: &str) {
 fn try_administer(server: &str, sql: &str) -> Result<(), postgres::Error> {
     let run = || postgres::Client::connect(server, postgres::NoTls)?.batch_execute(sql);
     std::thread::scope(|scope| scope.spawn(run).join().unwrap())
+}
+
+/// Somebody else's session that holds a lock.
+pub struct Holder {
+    release: mpsc::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Holder {
+    /// Runs `set_up`, and `lock` in a transaction that lasts until the release.
+    pub async fn start(server: &str, name: &str, set_up: &str, lock: &str) -> Self {
+        let (release, released) = mpsc::channel();
+        let (hold, holds) = tokio::sync::oneshot::channel();
+        let (url, set_up, lock) = (with_database(server, name), set_up.to_owned(), lock.to_owned());
+        let thread = std::thread::spawn(move || {
+            let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+            client.batch_execute(&set_up).unwrap();
+            let mut tx = client.transaction().unwrap();
+            tx.batch_execute(&lock).unwrap();
+            hold.send(()).unwrap();
+            released.recv().unwrap();
+        });
+        holds.await.unwrap();
+        Self { release, thread }
+    }
+
+    pub async fn release(self) {
+        self.release.send(()).unwrap();
+        tokio::task::spawn_blocking(|| self.thread.join().unwrap()).await.unwrap();
+    }
 }

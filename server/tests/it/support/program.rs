@@ -14,13 +14,19 @@ pub struct Program {
 
 impl Program {
     pub async fn demo() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_yuyue"))
+        Self::start(|_| {}).await
+    }
+
+    /// The demo, with what `set` adds to its command line.
+    pub async fn start(set: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_yuyue"));
+        command
             .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+            .kill_on_drop(true);
+        set(&mut command);
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = soon("it listens", async {
             loop {
