@@ -59,6 +59,7 @@ pub struct Parts {
     /// wrong guesses that lock an account.
     pub hashing: Arc<Semaphore>,
     pub slots: crate::slots::Readiness,
+    pub timing: crate::timing::Timing,
     pub visitors: crate::visitors::Parts,
     /// Who moves the money of orders; `None`: nobody, so they cannot be paid.
     pub gateway: Option<PaymentGateway>,
@@ -120,6 +121,7 @@ impl App {
                 std::thread::available_parallelism().map_or(2, usize::from).min(MOST_HASHING),
             )),
             slots: crate::slots::Readiness::default(),
+            timing: crate::timing::Timing::default(),
             visitors,
             gateway,
             metrics: metrics_recorder()?,
@@ -127,9 +129,16 @@ impl App {
             config,
         };
         let app = Self(Arc::new(parts));
-        crate::jobs::schedule(&app).await.map_err(Error::reason)?;
-        crate::slots::get_ready(&app, &app.clock.now()).await.map_err(Error::reason)?;
+        app.begin().await.map_err(Error::reason)?;
         Ok(app)
+    }
+
+    /// Brings what stands in the database up to this start's clock, zone and schedule.
+    async fn begin(&self) -> Result<(), Error> {
+        crate::jobs::schedule(self).await?;
+        crate::timing::start(self).await?;
+        crate::slots::keep_zone(self).await?;
+        crate::slots::get_ready(self, &self.clock.now()).await
     }
 }
 

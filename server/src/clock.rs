@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
 /// An instant, in Unix milliseconds: the unit of every instant in the database.
 pub type Millis = i64;
@@ -101,6 +101,16 @@ pub fn local(zone: &TimeZone, at: Millis) -> DateTime {
 #[must_use]
 pub fn instant(zone: &TimeZone, local: DateTime) -> Millis {
     zone.to_ambiguous_timestamp(local).compatible().unwrap_or(Timestamp::MAX).as_millisecond()
+}
+
+/// The first instant at which the wall clock in `zone` shows `local`; `None` when it skips that time.
+#[must_use]
+pub fn shown_first(zone: &TimeZone, local: DateTime) -> Option<Millis> {
+    let ambiguous = zone.to_ambiguous_timestamp(local);
+    if matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. }) {
+        return None;
+    }
+    Some(ambiguous.compatible().unwrap_or(Timestamp::MAX).as_millisecond())
 }
 
 /// `2021-10-01 10:00:00`, the form the documents show.

@@ -1,12 +1,27 @@
 //! Which handler a row of the outbox belongs to.
 
 use crate::app::App;
-use crate::clock::HOUR;
+use crate::clock::{HOUR, Millis};
 use crate::error::Error;
 use crate::outbox::worker::{Done, Failed, Job};
 use crate::{homemaking, http, live, members, outbox, slots, sms_codes, staff, visitors};
 
 const CLEAN_UP: &str = "core.clean_up";
+
+/// The kinds that erase or cancel: none of them is done while the clock may be wrong.
+pub const ERASING: &str = ",core.clean_up,visitors.retention,visitors.koala_delete,homemaking.order_due,\
+                           homemaking.refund_due,homemaking.files,";
+/// The kinds that are due at an instant of the calendar, not some time after their cause.
+pub const DATED: &str = ",visitors.koala_delete,homemaking.order_due,";
+
+/// How far ahead each recurring job can be due.
+#[must_use]
+pub fn periods(app: &App) -> Vec<(&'static str, Millis)> {
+    let mut periods = vec![(CLEAN_UP, HOUR)];
+    periods.extend(visitors::jobs::periods(&app.config.visitors));
+    periods.extend(homemaking::jobs::PERIODS);
+    periods
+}
 
 /// Writes the recurring jobs, unless they wait already.
 ///

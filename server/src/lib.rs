@@ -26,5 +26,6 @@ pub mod slots;
 pub mod sms_codes;
 pub mod staff;
 pub mod text;
+pub mod timing;
 pub mod visitors;
 pub mod web;

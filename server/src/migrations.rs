@@ -4,11 +4,21 @@ use yuyue_db::Migration;
 
 macro_rules! migration {
     ($number:literal, $name:literal) => {
+        migration!("000", $number, $name)
+    };
+    ($zeros:literal, $number:literal, $name:literal) => {
         Migration {
             number: $number,
             name: $name,
-            sqlite: include_str!(concat!("../../migrations/sqlite/000", $number, "_", $name, ".sql")),
-            postgres: include_str!(concat!("../../migrations/postgres/000", $number, "_", $name, ".sql")),
+            sqlite: include_str!(concat!("../../migrations/sqlite/", $zeros, $number, "_", $name, ".sql")),
+            postgres: include_str!(concat!(
+                "../../migrations/postgres/",
+                $zeros,
+                $number,
+                "_",
+                $name,
+                ".sql"
+            )),
         }
     };
 }
@@ -23,4 +33,5 @@ pub const ALL: &[Migration] = &[
     migration!(7, "silence"),
     migration!(8, "keys"),
     migration!(9, "reliability"),
+    migration!("00", 10, "time"),
 ];

@@ -20,7 +20,7 @@ use crate::outbox::worker::{Done, Failed};
 const UNUSED_FOR: Millis = DAY;
 const UNCLAIMED_FOR: Millis = HOUR;
 /// How often what nothing shows is looked for.
-const LOOKED_FOR: Millis = 10 * MINUTE;
+pub const LOOKED_FOR: Millis = 10 * MINUTE;
 
 /// A picture that was stored and is not kept yet.
 #[derive(Clone, Debug)]

@@ -24,6 +24,10 @@ pub const LISTING: &str = "homemaking.listing";
 /// Removes pictures that nothing shows.
 pub const FILES: &str = "homemaking.files";
 
+/// How far ahead each of the recurring jobs can be due: a night may be an hour longer than others.
+pub const PERIODS: [(&str, Millis); 3] =
+    [(LISTING, MINUTE), (FILES, files::LOOKED_FOR), (ledger::jobs::VERIFY, 26 * HOUR)];
+
 #[derive(Serialize, Deserialize)]
 struct OrderDue {
     order_id: i64,

@@ -22,9 +22,10 @@ pub mod states;
 pub mod store;
 pub mod view;
 
+use jiff::tz::TimeZone;
 use yuyue_db::Tx;
 
-use crate::clock::Millis;
+use crate::clock::{Millis, Now, instant, local};
 use crate::error::Error;
 
 pub use caller::{Reader, User};
@@ -78,6 +79,27 @@ pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
     store::tokens::clean_up(tx, at)?;
     store::files::clean_up(tx, at)?;
     payments::store::clean_up(tx, at)
+}
+
+/// Sets right what a wrong clock has left after `at`; gives how many rows.
+///
+/// # Errors
+/// When the database refuses.
+pub fn set_right(tx: &mut Tx<'_>, at: Millis, limits: rules::Limits) -> Result<u64, Error> {
+    let mut rows = store::tokens::set_right(tx, at)? + store::files::set_right(tx, at)?;
+    rows += payments::store::set_right(tx, at, payments::LEASE)?;
+    rows += store::listing::set_right(tx, at)?;
+    Ok(rows + orders::set_right(tx, at, limits)?)
+}
+
+/// Gives the days of services and orders that are not over the instants they have in the zone of `now`.
+///
+/// # Errors
+/// When the database refuses.
+pub fn move_to_zone(tx: &mut Tx<'_>, old: &TimeZone, now: &Now) -> Result<(), Error> {
+    let moved = |at: Millis| instant(now.zone(), local(old, at));
+    store::services::move_periods(tx, now.at, moved)?;
+    store::orders::move_ends(tx, now.at, moved)
 }
 
 /// How many orders and how many refunds are open (neither ended nor waiting for a rating only), and how

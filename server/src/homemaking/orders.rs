@@ -122,6 +122,24 @@ pub fn advance(
     Ok(to)
 }
 
+/// Orders that came to their status when a wrong clock was past `at` have been in it since now; gives how many.
+///
+/// # Errors
+/// When the database refuses.
+pub fn set_right(tx: &mut Tx<'_>, at: Millis, limits: Limits) -> Result<u64, Error> {
+    let mut rows = 0;
+    for id in rows::moved_after(tx, at)? {
+        let Some(order) = rows::take(tx, id)? else { continue };
+        let Some(latest) = rules::due_at(order.status, order.service_ends_at, at, limits) else { continue };
+        if order.due_at.is_some_and(|due_at| due_at > latest) {
+            rows::set_status(tx, id, order.status, Some(latest))?;
+            jobs::wait_for_order(tx, id, latest, at)?;
+            rows += 1;
+        }
+    }
+    Ok(rows)
+}
+
 /// The word for a step in an order's history.
 #[must_use]
 pub fn action_word(action: OrderAction) -> &'static str {

@@ -173,3 +173,13 @@ pub fn clean_up(tx: &mut Tx<'_>, at: i64) -> Result<(), Error> {
     tx.execute(sql!("DELETE FROM idempotency WHERE created_at <= $1"), params![at - LIFETIME])?;
     unnamed::clean_up(tx, at)
 }
+
+/// Keys that a wrong clock dated after `at` live no longer than others; gives how many.
+///
+/// # Errors
+/// When the database refuses.
+pub fn set_right(tx: &mut Tx<'_>, at: i64) -> Result<u64, Error> {
+    let named = sql!("UPDATE idempotency SET created_at = $1 WHERE created_at - 60000 > $1");
+    let unnamed = sql!("UPDATE unnamed_request SET created_at = $1 WHERE created_at - 60000 > $1");
+    Ok(tx.execute(named, params![at])? + tx.execute(unnamed, params![at])?)
+}

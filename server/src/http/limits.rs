@@ -26,7 +26,7 @@ impl Count {
     }
 }
 
-/// Counts one more `name` in its window.
+/// Counts one more `name` in its window. A window that has not begun yet is a wrong clock's and begins anew.
 ///
 /// # Errors
 /// When the database refuses.
@@ -34,9 +34,9 @@ pub fn count(tx: &mut Tx<'_>, name: &str, at: Millis, window: Millis) -> Result<
     let upsert = sql!(
         "INSERT INTO rate (name, since, count, expires_at) VALUES ($1, $2, 1, $3)
          ON CONFLICT (name) DO UPDATE SET
-             count = CASE WHEN rate.expires_at <= $2 THEN 1 ELSE rate.count + 1 END,
-             since = CASE WHEN rate.expires_at <= $2 THEN $2 ELSE rate.since END,
-             expires_at = CASE WHEN rate.expires_at <= $2 THEN $3 ELSE rate.expires_at END
+             count = CASE WHEN rate.expires_at <= $2 OR rate.since - 60000 > $2 THEN 1 ELSE rate.count + 1 END,
+             since = CASE WHEN rate.expires_at <= $2 OR rate.since - 60000 > $2 THEN $2 ELSE rate.since END,
+             expires_at = CASE WHEN rate.expires_at <= $2 OR rate.since - 60000 > $2 THEN $3 ELSE rate.expires_at END
          RETURNING count, expires_at"
     );
     let row = tx.query_one(upsert, params![name, at, at + window], |row| {
@@ -50,7 +50,9 @@ pub fn count(tx: &mut Tx<'_>, name: &str, at: Millis, window: Millis) -> Result<
 /// # Errors
 /// When the database refuses.
 pub fn so_far(tx: &mut Tx<'_>, name: &str, at: Millis) -> Result<Option<Count>, Error> {
-    let find = sql!("SELECT count, expires_at FROM rate WHERE name = $1 AND expires_at > $2");
+    let find = sql!(
+        "SELECT count, expires_at FROM rate WHERE name = $1 AND expires_at > $2 AND since - 60000 <= $2"
+    );
     let row = tx.query_opt(find, params![name, at], |row| {
         Ok(Count { count: row.get("count")?, ends_at: row.get("expires_at")? })
     });
@@ -97,6 +99,14 @@ pub async fn refuse_after_failures(app: &App, name: String, at: Millis) -> Resul
 /// When the database refuses.
 pub async fn count_failure(app: &App, name: String, at: Millis) -> Result<(), Error> {
     app.db.write("limits.count_failure", move |tx| count(tx, &name, at, FAILURE_WINDOW).map(drop)).await
+}
+
+/// Forgets windows that a wrong clock began after `at`; gives how many.
+///
+/// # Errors
+/// When the database refuses.
+pub fn set_right(tx: &mut Tx<'_>, at: Millis) -> Result<u64, Error> {
+    Ok(tx.execute(sql!("DELETE FROM rate WHERE since - 60000 > $1"), params![at])?)
 }
 
 /// Forgets windows that have ended.

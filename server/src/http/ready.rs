@@ -10,6 +10,7 @@ use yuyue_db::{params, sql, within};
 use crate::app::App;
 use crate::clock::{Millis, SECOND};
 use crate::error::Error;
+use crate::timing;
 
 /// How long a commit may take that is worth waiting for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -20,9 +21,10 @@ const FRESH: Millis = SECOND;
 #[derive(Default)]
 pub struct Readiness(Mutex<Option<Millis>>);
 
-/// The database takes writes.
+/// The database takes writes, and nothing stands that a wrong clock has left.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, body = String)))]
 pub async fn readiness(State(app): State<App>) -> Result<Response, Error> {
+    timing::check(&app)?;
     let mut written_at = app.ready.0.lock().await;
     let at = app.clock.now().at;
     if written_at.is_none_or(|written_at| (at - written_at).abs() >= FRESH) {

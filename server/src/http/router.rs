@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::http::envelope::{self, Product};
 use crate::http::{log, made_once, openapi, ready};
-use crate::{demo, homemaking, members, slots, staff, visitors, web};
+use crate::{demo, homemaking, members, slots, staff, timing, visitors, web};
 
 /// Spellings that work beside the documented one (contract, section 1).
 pub const ALIASES: [(&str, &str); 4] = [
@@ -260,6 +260,7 @@ pub fn build(app: &App) -> Router {
     let router = router
         .layer(map_response(secure))
         .layer(compression)
+        .layer(from_fn_with_state(app.clone(), timing::before_request))
         .layer(from_fn_with_state(app.clone(), log::request))
         .with_state(app.clone());
     // Around the router, for its own layers only see a request whose path was found.

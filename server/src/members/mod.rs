@@ -17,7 +17,7 @@ use crate::ids::fingerprint;
 pub use routes::{Brand, PointChange, Profile, Shop};
 pub use store::{
     Account, PointEntry, account_by_id, accounts, brand_by_id, brands, clean_up, insert_brand, insert_shop,
-    insert_test, lock_account, shop_by_id, shops,
+    insert_test, lock_account, set_right, shop_by_id, shops,
 };
 
 /// A logged-in member.

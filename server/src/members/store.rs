@@ -321,6 +321,20 @@ pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> std::result::Result<(), Error> {
     Ok(())
 }
 
+/// Tokens and codes that a wrong clock gave out after `at` live no longer than others; gives how many.
+///
+/// # Errors
+/// When the database refuses.
+pub fn set_right(tx: &mut Tx<'_>, at: Millis) -> std::result::Result<u64, Error> {
+    let tokens = sql!(
+        "UPDATE access_token SET expires_at = expires_at - (created_at - $1), created_at = $1 WHERE created_at - 60000 > $1"
+    );
+    let codes = sql!(
+        "UPDATE sms_code SET expires_at = expires_at - (created_at - $1), created_at = $1 WHERE created_at - 60000 > $1"
+    );
+    Ok(tx.execute(tokens, params![at])? + tx.execute(codes, params![at])?)
+}
+
 pub fn insert_brand(tx: &mut Tx<'_>, name: &str, founder_name: &str, at: Millis) -> Result<i64> {
     let insert = sql!("INSERT INTO brand (name, founder_name, created_at) VALUES ($1, $2, $3) RETURNING id");
     tx.query_one(insert, params![name, founder_name, at], |row| row.get("id"))

@@ -74,6 +74,46 @@ pub fn ensure_recurring(tx: &mut Tx<'_>, kind: &'static str, at: Millis) -> Resu
     Ok(())
 }
 
+/// Sets right what a wrong clock has left after `at`; gives how many rows. `periods` says how far ahead each recurring
+/// job can be due; jobs of the kinds in `dated` are due at an instant that no clock has made.
+///
+/// # Errors
+/// When the database refuses.
+pub fn set_right(
+    tx: &mut Tx<'_>,
+    at: Millis,
+    periods: &[(&'static str, Millis)],
+    dated: &'static str,
+) -> Result<u64, Error> {
+    // Whoever holds one may be at work, but no longer than a lease from now.
+    let leased =
+        sql!("UPDATE outbox SET due_at = $1 WHERE state = 'waiting' AND lease IS NOT NULL AND due_at > $1");
+    let mut rows = tx.execute(leased, params![at + worker::LEASE])?;
+    let made = sql!(
+        "UPDATE outbox SET due_at = due_at - (created_at - $1), created_at = $1,
+                           deadline = CASE WHEN deadline = $3 THEN deadline ELSE deadline - (created_at - $1) END
+         WHERE state = 'waiting' AND lease IS NULL AND unique_name IS NULL AND created_at - 60000 > $1
+           AND replace($2, ',' || kind || ',', '') = $2"
+    );
+    rows += tx.execute(made, params![at, dated, Millis::MAX])?;
+    let tried = sql!(
+        "UPDATE outbox SET due_at = $1
+         WHERE state = 'waiting' AND lease IS NULL AND unique_name IS NULL AND attempts > 0 AND due_at > $2"
+    );
+    rows += tx.execute(tried, params![at, at + worker::LONGEST_WAIT])?;
+    let recurring = sql!(
+        "UPDATE outbox SET due_at = $1
+         WHERE state = 'waiting' AND lease IS NULL AND unique_name = $2
+           AND due_at > CASE WHEN attempts > 0 THEN CAST($4 AS BIGINT) ELSE CAST($3 AS BIGINT) END"
+    );
+    for (kind, period) in periods {
+        let longest = *period.max(&worker::LONGEST_WAIT);
+        rows += tx.execute(recurring, params![at, *kind, at + period, at + longest])?;
+    }
+    let finished = sql!("UPDATE outbox SET finished_at = $1 WHERE finished_at - 60000 > $1");
+    Ok(rows + tx.execute(finished, params![at])?)
+}
+
 /// How far a message has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {

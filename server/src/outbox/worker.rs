@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::outbox::CHANNEL;
 
 /// A worker that has not renewed its lease by then is taken for dead.
-const LEASE: Millis = 30 * SECOND;
+pub(super) const LEASE: Millis = 30 * SECOND;
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// A job that takes longer is tried again later.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -25,6 +25,9 @@ const POLL: Duration = Duration::from_secs(1);
 const NOT_HERE: Millis = 5 * SECOND;
 /// The waits after each failed attempt; the last one repeats.
 const BACK_OFF: [Millis; 7] = [5 * SECOND, 15 * SECOND, MINUTE, 3 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR];
+
+/// The longest of them.
+pub(super) const LONGEST_WAIT: Millis = HOUR;
 
 /// A claimed row.
 #[derive(Clone, Debug)]
@@ -82,6 +85,9 @@ pub async fn run(app: App) {
     let mut stopping = app.stopping.subscribe();
     let mut running = JoinSet::new();
     while !*stopping.borrow() {
+        if let Err(error) = crate::timing::watch(&app).await {
+            tracing::warn!(cause = error.reason(), "the clock could not be looked after");
+        }
         let free = AT_ONCE - running.len();
         let claimed = if free == 0 { Ok(Vec::new()) } else { claim(&app, free).await };
         let claimed = claimed.unwrap_or_else(|error| {
@@ -138,26 +144,33 @@ async fn claim(app: &App, most: usize) -> Result<Vec<Job>, Error> {
     // Asking costs nothing; only a claim has to wait for the writer.
     let (at, lease) = (app.clock.now().at, app.ids.uuid().to_string());
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let any =
-        sql!("SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at, id LIMIT 1");
-    let due =
-        app.db.point("outbox.due", move |tx| Ok::<_, Error>(tx.query_opt(any, params![at], |_| Ok(()))?));
+    let any = sql!(
+        "SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $1
+                  AND replace($2, ',' || kind || ',', '') = $2 ORDER BY due_at, id LIMIT 1"
+    );
+    // While the clock may be wrong, what erases or cancels waits.
+    let held = if app.timing.is_doubtful(at) { crate::jobs::ERASING } else { "" };
+    let due = app
+        .db
+        .point("outbox.due", move |tx| Ok::<_, Error>(tx.query_opt(any, params![at, held], |_| Ok(()))?));
     if due.await?.is_none() {
         return Ok(Vec::new());
     }
     // Rows another node is claiming are skipped, not waited for.
     let update = pick!(
         "UPDATE outbox SET lease = $1, due_at = $2, attempts = attempts + 1
-         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $3 ORDER BY due_at, id LIMIT $4)
+         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $3
+                        AND replace($5, ',' || kind || ',', '') = $5 ORDER BY due_at, id LIMIT $4)
          RETURNING id, kind, recipient, payload, attempts - 1 AS attempts, deadline",
         "UPDATE outbox SET lease = $1, due_at = $2, attempts = attempts + 1
-         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $3 ORDER BY due_at, id LIMIT $4
+         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $3
+                        AND replace($5, ',' || kind || ',', '') = $5 ORDER BY due_at, id LIMIT $4
                       FOR UPDATE SKIP LOCKED)
          RETURNING id, kind, recipient, payload, attempts - 1 AS attempts, deadline"
     );
     app.db
         .write("outbox.claim", move |tx| {
-            let values = params![&lease, at + LEASE, at, most];
+            let values = params![&lease, at + LEASE, at, most, held];
             Ok::<_, Error>(tx.query(update, values, |row| job(row, &lease))?)
         })
         .await
@@ -191,7 +204,7 @@ async fn run_one(app: &App, job: Job) -> Result<(), Error> {
                 reason,
                 "will be tried again"
             );
-            if due_at > job.deadline {
+            if due_at > job.deadline && !app.timing.is_doubtful(at) {
                 finish(app, job, "given_up", reason, at).await
             } else {
                 postpone(app, job, due_at, reason).await

@@ -13,13 +13,16 @@ pub mod store;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::json;
 use yuyue_db::{Lock, Tx};
 
 use crate::app::App;
-use crate::clock::Now;
+use crate::clock::{Now, instant, local, shown_first};
 use crate::error::Error;
 use crate::http::choice::{Choice, choice_field};
-use crate::locks;
+use crate::staff::record_change_by;
+use crate::{homemaking, locks};
 
 pub use routes::{StaffListed, cancel_appointment};
 pub use rules::NOT_FOUND;
@@ -53,33 +56,106 @@ impl Choice for State {
 }
 choice_field!(State);
 
-/// The instant until which this node knows the slots to be laid out, so that requests need not ask.
+/// The day, from its first instant to the next one's, for which this node knows the slots to be laid out, so that
+/// requests need not ask.
 #[derive(Default)]
-pub struct Readiness(AtomicI64);
+pub struct Readiness {
+    from: AtomicI64,
+    until: AtomicI64,
+}
 
 /// Lays out the days that have come into the booking window since it was last done.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn get_ready(app: &App, now: &Now) -> Result<(), Error> {
-    if now.at < app.slots.0.load(Ordering::Relaxed) {
+    let known = &app.slots;
+    let is_known = known.from.load(Ordering::Relaxed)..known.until.load(Ordering::Relaxed);
+    if is_known.contains(&now.at) {
         return Ok(());
     }
     let judged = now.clone();
     app.db
         .write("slots.get_ready", move |tx| {
             tx.lock(Lock::Exclusive(locks::SCHEDULE))?;
-            store::ensure_schedule(tx, &Schedule::default())?;
+            store::ensure_schedule(tx, &Schedule::default(), zone_name(judged.zone()))?;
             let schedule = store::schedule(tx)?;
             let today = judged.local().date();
-            let first =
-                store::ready_until(tx)?.map_or(today, |done| done.tomorrow().unwrap_or(done)).max(today);
-            lay_out(tx, &schedule, first, &judged)
+            match store::ready_until(tx)? {
+                // No schedule lays out so far ahead: a clock that was wrong has, and days before are missing.
+                Some(done) if done > schedule.last_day(today) => {
+                    tracing::warn!(until = %done, "the slots were laid out by a wrong clock and are laid out anew");
+                    store::forget_slots_from(tx, today)?;
+                    lay_out(tx, &schedule, today, &judged)
+                }
+                done => {
+                    let first = done.map_or(today, |done| done.tomorrow().unwrap_or(done)).max(today);
+                    lay_out(tx, &schedule, first, &judged)
+                }
+            }
         })
         .await?;
-    let tomorrow = now.local().date().tomorrow().unwrap_or(Date::MAX);
-    app.slots.0.store(crate::clock::instant(now.zone(), tomorrow.at(0, 0, 0, 0)), Ordering::Relaxed);
+    let midnight = |day: Date| instant(now.zone(), day.at(0, 0, 0, 0));
+    let today = now.local().date();
+    known.from.store(midnight(today), Ordering::Relaxed);
+    known.until.store(midnight(today.tomorrow().unwrap_or(Date::MAX)), Ordering::Relaxed);
     Ok(())
+}
+
+fn zone_name(zone: &TimeZone) -> &str {
+    zone.iana_name().unwrap_or("UTC")
+}
+
+/// Keeps what was promised on the wall clock when the server starts in another time zone: upcoming appointments and
+/// slots keep day, hour and minute, and services their days.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn keep_zone(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
+    app.db
+        .write("slots.keep_zone", move |tx| {
+            tx.lock(Lock::Exclusive(locks::SCHEDULE))?;
+            let to = zone_name(now.zone());
+            store::ensure_schedule(tx, &Schedule::default(), to)?;
+            let from = store::zone(tx)?;
+            if from == to {
+                return Ok(());
+            }
+            store::set_zone(tx, to)?;
+            // Before it was kept, what stands in the database was made in the zone that is set.
+            let Ok(old) = TimeZone::get(&from) else { return Ok(()) };
+            let moved = move_to_zone(tx, &old, &now)?;
+            homemaking::move_to_zone(tx, &old, &now)?;
+            tracing::warn!(
+                from,
+                to,
+                appointments = moved,
+                "the time zone has changed; appointments keep their wall time"
+            );
+            let (before, after) =
+                (json!({ "timezone": from }), json!({ "timezone": to, "appointments": moved }));
+            record_change_by(tx, "server", "timezone.change", "schedule", &before, &after, now.at)
+        })
+        .await
+}
+
+/// Gives the appointments from today on, in either zone, the instants of their wall times and lays out their slots anew.
+fn move_to_zone(tx: &mut Tx<'_>, old: &TimeZone, now: &Now) -> Result<u64, Error> {
+    let first = now.local().date().min(local(old, now.at).date());
+    store::loosen_from(tx, first)?;
+    let mut moved = 0;
+    for place in store::loosened(tx)? {
+        let wall = place.wall();
+        // A time that this zone's clock skips stands a moment beside the one it shows instead, for its holder may
+        // have that one too.
+        let starts_at = shown_first(now.zone(), wall).unwrap_or_else(|| instant(now.zone(), wall) + 1);
+        moved += store::fasten(tx, place, starts_at)?;
+    }
+    store::forget_slots_from(tx, first)?;
+    let schedule = store::schedule(tx)?;
+    lay_out(tx, &schedule, first, now)?;
+    Ok(moved)
 }
 
 /// Replaces the schedule and gives the old one. Appointments stay; each fills every new slot that it
@@ -92,7 +168,7 @@ pub fn replace_schedule(tx: &mut Tx<'_>, schedule: &Schedule, now: &Now) -> Resu
     let old = store::schedule(tx)?;
     store::save_schedule(tx, schedule)?;
     let today = now.local().date();
-    store::delete_slots_from(tx, today)?;
+    store::forget_slots_from(tx, today)?;
     lay_out(tx, schedule, today, now)?;
     Ok(old)
 }

@@ -153,6 +153,8 @@ pub struct Booked {
     minute: i64,
     /// When it is, `YYYY-MM-DD HH:MM:SS` (预约时间).
     datetime: String,
+    /// When it ends, `YYYY-MM-DD HH:MM:SS` (结束时间).
+    ends: String,
 }
 
 /// Book a slot (进行预约).
@@ -186,18 +188,9 @@ pub async fn book(State(app): State<App>, caller: Caller, input: InputOnce<BookR
 
 /// Refuses a place that cannot be booked.
 fn judge(tx: &mut Tx<'_>, place: Place, open_id: &str, now: &Now) -> Result<(), Error> {
-    let Place { day, hour, minute } = place;
     let view = store::view(tx, place, open_id, now.local().date())?;
-    let wanted = view.slot.as_ref().map_or_else(
-        || {
-            instant(
-                now.zone(),
-                day.at(i8::try_from(hour).unwrap_or(0), i8::try_from(minute).unwrap_or(0), 0, 0),
-            )
-        },
-        |slot| slot.starts_at,
-    );
-    rules::refusal(&view, day, wanted, now.at).map_or(Ok(()), |code| Err(code.into()))
+    let wanted = view.slot.as_ref().map_or_else(|| instant(now.zone(), place.wall()), |slot| slot.starts_at);
+    rules::refusal(&view, place.day, wanted, now.at).map_or(Ok(()), |code| Err(code.into()))
 }
 
 fn make_appointment(tx: &mut Tx<'_>, new: &NewAppointment, most: u32, now: &Now) -> Result<Booked, Error> {
@@ -209,8 +202,9 @@ fn make_appointment(tx: &mut Tx<'_>, new: &NewAppointment, most: u32, now: &Now)
         return Err(if is_mine { &rules::ALREADY_MINE } else { &rules::TOO_MANY }.into());
     };
     let Place { day, hour, minute } = new.place;
-    let datetime = text(day.at(i8::try_from(hour).unwrap_or(0), i8::try_from(minute).unwrap_or(0), 0, 0));
-    Ok(Booked { appointment_id: id, day: day.to_string(), hour, minute, datetime })
+    let datetime = text(new.place.wall());
+    let ends = text(local(now.zone(), times.1));
+    Ok(Booked { appointment_id: id, day: day.to_string(), hour, minute, datetime, ends })
 }
 
 /// Takes a place, or says why there is none.
@@ -242,6 +236,8 @@ pub struct Listed {
     status: i64,
     /// Whether it is signed in (是否已签到).
     signed_in: bool,
+    /// When it ends, `YYYY-MM-DD HH:MM:SS` (结束时间).
+    ends: String,
 }
 
 /// The caller's appointments (预约列表), the latest slot first.
@@ -256,6 +252,7 @@ pub async fn list(State(app): State<App>, caller: Caller, input: Input<ListReque
         appointment_id: appointment.id,
         status: 0,
         signed_in: appointment.signed_in_at.is_some(),
+        ends: text(local(app.clock.zone(), appointment.ends_at)),
     };
     Reply::ok(&list.into_iter().map(listed).collect::<Vec<_>>())
 }
@@ -294,7 +291,7 @@ pub struct Changed {
     appointment_id: i64,
 }
 
-/// Cancel an appointment (取消预约); its slot is free at once.
+/// Cancel an appointment (取消预约) that has not begun; its slot is free at once.
 #[utoipa::path(post, path = "/v1/cancel-appointment", tag = "slots", operation_id = "cancel_appointment",
     request_body = CancelRequest, responses((status = 200, body = SlotsReply<Changed>)))]
 pub async fn cancel(State(app): State<App>, caller: Caller, input: Input<CancelRequest>) -> Outcome {
@@ -307,10 +304,10 @@ pub async fn cancel(State(app): State<App>, caller: Caller, input: Input<CancelR
     Reply::ok(&Changed { appointment_id: id })
 }
 
-/// Cancels and frees the slot; `holder` is who must hold it, anybody if `None`.
+/// Cancels and frees the slot; `holder` is who must hold it, anybody if `None`. What has begun only staff cancel.
 ///
 /// # Errors
-/// [`rules::NOT_FOUND`], [`rules::CANCELLED`], [`rules::SIGNED_IN`].
+/// [`rules::NOT_FOUND`], [`rules::CANCELLED`], [`rules::SIGNED_IN`], [`rules::TOO_LATE`].
 pub fn cancel_appointment(tx: &mut Tx<'_>, id: i64, holder: Option<&str>, at: Millis) -> Result<(), Error> {
     // Slots laid anew meanwhile would count this appointment and miss its giving back.
     tx.lock(Lock::Shared(locks::SCHEDULE))?;
@@ -321,7 +318,8 @@ pub fn cancel_appointment(tx: &mut Tx<'_>, id: i64, holder: Option<&str>, at: Mi
     let code: &'static Code = match found {
         None => &rules::NOT_FOUND,
         Some(found) if found.cancelled_at.is_some() => &rules::CANCELLED,
-        Some(_) => &rules::SIGNED_IN,
+        Some(found) if found.signed_in_at.is_some() => &rules::SIGNED_IN,
+        Some(_) => &rules::TOO_LATE,
     };
     Err(code.into())
 }

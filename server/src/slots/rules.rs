@@ -28,8 +28,14 @@ pub static SIGNED_IN: Code =
 pub static NOT_TODAY: Code =
     code(3004, "只能在预约当天签到", "sign-in is possible on the appointment's day only");
 
+pub static TOO_LATE: Code = code(
+    3005,
+    "预约已开始，不能取消或改期",
+    "the appointment has begun: it is too late to cancel or move it",
+);
+
 /// Every code of the product, for the documentation and its test.
-pub static CODES: [&Code; 12] = [
+pub static CODES: [&Code; 13] = [
     &FULL,
     &CLOSED,
     &PAST,
@@ -42,6 +48,7 @@ pub static CODES: [&Code; 12] = [
     &CANCELLED,
     &SIGNED_IN,
     &NOT_TODAY,
+    &TOO_LATE,
 ];
 
 /// What a booking looks at.

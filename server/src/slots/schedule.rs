@@ -8,7 +8,7 @@ use jiff::{Span, ToSpan as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::clock::{Millis, instant};
+use crate::clock::{MINUTE, Millis, instant, shown_first};
 use crate::error::Error;
 use crate::http::fields::{Day, IntIn};
 
@@ -258,7 +258,8 @@ impl Schedule {
         today.checked_add(Span::new().days(self.days_ahead)).unwrap_or(Date::MAX)
     }
 
-    /// The slots of `day`, in order. Only slots that fit wholly into a period count.
+    /// The slots of `day`, in order. Only slots that fit wholly into a period count, and a time that the clock skips
+    /// has none; one that it shows twice has one, the first.
     #[must_use]
     pub fn slots_of(&self, day: Date, zone: &TimeZone) -> Vec<NewSlot> {
         let mut starts: Vec<i32> = Vec::new();
@@ -271,17 +272,21 @@ impl Schedule {
             }
         }
         starts.sort_unstable();
-        let at =
-            |minutes: i32| instant(zone, day.to_datetime(Time::midnight()).saturating_add(minutes.minutes()));
-        let slot = |start: i32| NewSlot {
-            day,
-            hour: i64::from(start / 60),
-            minute: i64::from(start % 60),
-            starts_at: at(start),
-            ends_at: at(start + length),
-            capacity: self.capacity,
+        let wall = |minutes: i32| day.to_datetime(Time::midnight()).saturating_add(minutes.minutes());
+        let slot = |start: i32| {
+            let starts_at = shown_first(zone, wall(start))?;
+            // As long as it is on the wall, but no longer than it is promised where the clock is put back.
+            let ends_at = instant(zone, wall(start + length)).min(starts_at + self.slot_minutes * MINUTE);
+            Some(NewSlot {
+                day,
+                hour: i64::from(start / 60),
+                minute: i64::from(start % 60),
+                starts_at,
+                ends_at,
+                capacity: self.capacity,
+            })
         };
-        starts.into_iter().map(slot).collect()
+        starts.into_iter().filter_map(slot).collect()
     }
 
     /// Whether the opening hours of its day cover the minutes from `from` to `to`; periods that touch are one.

@@ -1,6 +1,6 @@
 //! The rows of slots.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use yuyue_db::{Row, Tx, params, sql};
 
 use crate::clock::{DAY, Millis, Now};
@@ -27,13 +27,52 @@ fn body(schedule: &Schedule) -> Result<String> {
 }
 
 /// Stores `schedule` if there is none yet.
-pub fn ensure_schedule(tx: &mut Tx<'_>, schedule: &Schedule) -> Result<()> {
+pub fn ensure_schedule(tx: &mut Tx<'_>, schedule: &Schedule, zone: &str) -> Result<()> {
     let insert = sql!(
-        "INSERT INTO slot_schedule (id, body, days_ahead, min_notice_minutes, ready_until)
-         VALUES (1, $1, $2, $3, '') ON CONFLICT (id) DO NOTHING"
+        "INSERT INTO slot_schedule (id, body, days_ahead, min_notice_minutes, ready_until, zone)
+         VALUES (1, $1, $2, $3, '', $4) ON CONFLICT (id) DO NOTHING"
     );
-    tx.execute(insert, params![&body(schedule)?, schedule.days_ahead, schedule.min_notice_minutes])?;
+    tx.execute(insert, params![&body(schedule)?, schedule.days_ahead, schedule.min_notice_minutes, zone])?;
     Ok(())
+}
+
+/// The zone that slots and appointments stand in; "" before it was first kept.
+pub fn zone(tx: &mut Tx<'_>) -> Result<String> {
+    Ok(tx.query_one(sql!("SELECT zone FROM slot_schedule WHERE id = 1"), &[], |row| row.get("zone"))?)
+}
+
+pub fn set_zone(tx: &mut Tx<'_>, zone: &str) -> Result<()> {
+    tx.execute(sql!("UPDATE slot_schedule SET zone = $1 WHERE id = 1"), params![zone])?;
+    Ok(())
+}
+
+/// Takes the appointments from `day` on off the line of time, so that each can be put back without meeting one that
+/// has not moved yet: their ends hold how long they are.
+pub fn loosen_from(tx: &mut Tx<'_>, day: Date) -> Result<()> {
+    let update =
+        sql!("UPDATE appointment SET ends_at = ends_at - starts_at, starts_at = -id WHERE day >= $1");
+    tx.execute(update, params![&day.to_string()])?;
+    Ok(())
+}
+
+/// The places of what [`loosen_from`] has taken off.
+pub fn loosened(tx: &mut Tx<'_>) -> Result<Vec<Place>> {
+    let list = sql!(
+        "SELECT DISTINCT day, hour, minute FROM appointment WHERE starts_at < 0 ORDER BY day, hour, minute"
+    );
+    let found = tx.query(list, &[], |row| {
+        Ok((row.get::<String>("day")?, row.get::<i64>("hour")?, row.get::<i64>("minute")?))
+    })?;
+    found.into_iter().map(|(day, hour, minute)| Ok(Place { day: parse_day(&day)?, hour, minute })).collect()
+}
+
+/// Puts the appointments of a place back at `starts_at`; gives how many they are.
+pub fn fasten(tx: &mut Tx<'_>, place: Place, starts_at: Millis) -> Result<u64> {
+    let update = sql!(
+        "UPDATE appointment SET ends_at = $4 + ends_at, starts_at = $4
+         WHERE day = $1 AND hour = $2 AND minute = $3 AND starts_at < 0"
+    );
+    Ok(tx.execute(update, params![&place.day.to_string(), place.hour, place.minute, starts_at])?)
 }
 
 pub fn save_schedule(tx: &mut Tx<'_>, schedule: &Schedule) -> Result<()> {
@@ -57,8 +96,9 @@ pub fn set_ready_until(tx: &mut Tx<'_>, day: Date) -> Result<()> {
     Ok(())
 }
 
-pub fn delete_slots_from(tx: &mut Tx<'_>, day: Date) -> Result<()> {
+pub fn forget_slots_from(tx: &mut Tx<'_>, day: Date) -> Result<()> {
     tx.execute(sql!("DELETE FROM slot WHERE day >= $1"), params![&day.to_string()])?;
+    tx.execute(sql!("UPDATE slot_schedule SET ready_until = '' WHERE id = 1"), &[])?;
     Ok(())
 }
 
@@ -164,6 +204,15 @@ pub struct Place {
     pub day: Date,
     pub hour: i64,
     pub minute: i64,
+}
+
+impl Place {
+    /// What the wall clock shows there.
+    #[must_use]
+    pub fn wall(self) -> DateTime {
+        let part = |number: i64| i8::try_from(number).unwrap_or(0);
+        self.day.at(part(self.hour), part(self.minute), 0, 0)
+    }
 }
 
 /// All that a booking of `place` by `open_id` is judged by, in one statement.
@@ -427,7 +476,8 @@ pub fn counts_between(tx: &mut Tx<'_>, from: Millis, to: Millis) -> Result<(i64,
     Ok(tx.query_one(count, params![from, to], |row| Ok((row.get("appointments")?, row.get("sign_ins")?)))?)
 }
 
-/// Cancels if it is neither cancelled nor signed in, and gives its times. `open_id` must hold it.
+/// Cancels if it is neither cancelled nor signed in, and gives its times. `open_id` must hold it, and then it must not
+/// have begun.
 pub fn cancel(
     tx: &mut Tx<'_>,
     id: i64,
@@ -436,7 +486,8 @@ pub fn cancel(
 ) -> Result<Option<(Millis, Millis)>> {
     let update = sql!(
         "UPDATE appointment SET cancelled_at = $3
-         WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR open_id = $2) AND cancelled_at IS NULL AND signed_in_at IS NULL
+         WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR (open_id = $2 AND starts_at > $3))
+           AND cancelled_at IS NULL AND signed_in_at IS NULL
          RETURNING starts_at, ends_at"
     );
     Ok(tx.query_opt(update, params![id, open_id, at], |row| {

@@ -85,6 +85,14 @@ pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
     Ok(())
 }
 
+/// Sessions that a wrong clock began after `at` live no longer than others; gives how many.
+pub fn set_right(tx: &mut Tx<'_>, at: Millis) -> Result<u64> {
+    let update = sql!(
+        "UPDATE staff_session SET expires_at = expires_at - (created_at - $1), created_at = $1 WHERE created_at - 60000 > $1"
+    );
+    Ok(tx.execute(update, params![at])?)
+}
+
 /// What a login is judged by.
 #[derive(Clone, Debug)]
 pub struct Login {

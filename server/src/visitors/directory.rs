@@ -49,7 +49,9 @@ pub struct Freshness {
 
 impl Freshness {
     fn may_ask(&self, at: Millis) -> bool {
-        at >= self.retry_at.load(Ordering::Relaxed)
+        let retry_at = self.retry_at.load(Ordering::Relaxed);
+        // Further ahead than the pause is: the clock has been set back since.
+        at >= retry_at || retry_at > at + PAUSE
     }
 
     fn failed(&self, at: Millis) {

@@ -7,7 +7,7 @@ use crate::adapters::koala::{KoalaError, KoalaErrorKind};
 use crate::adapters::sms::{Channel, SmsError, SmsMessage};
 use crate::adapters::wechat::{AccessToken, CloudMessage, TemplateMessage, WechatError};
 use crate::app::App;
-use crate::clock::{HOUR, MINUTE, Millis, SECOND};
+use crate::clock::{DAY, HOUR, MINUTE, Millis, SECOND};
 use crate::error::Error;
 use crate::outbox::ensure_recurring;
 use crate::outbox::worker::{Done, Failed, Job};
@@ -35,6 +35,17 @@ pub fn schedule(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
         ensure_recurring(tx, kind, at)?;
     }
     Ok(())
+}
+
+/// How far ahead each of the recurring jobs can be due.
+#[must_use]
+pub fn periods(settings: &crate::config::Visitors) -> [(&'static str, Millis); 3] {
+    [(DIRECTORY, directory_pause(settings.directory_ttl)), (INDEX, MINUTE), (RETENTION, DAY)]
+}
+
+/// The directory is read again before it is too old to be believed.
+fn directory_pause(ttl: Millis) -> Millis {
+    (ttl / 2).max(SECOND)
 }
 
 fn give_up(reason: impl Into<String>) -> Failed {
@@ -225,7 +236,7 @@ async fn refresh_directory(app: &App) -> Result<Done, Failed> {
     {
         tracing::warn!(cause = error.cause, "the employee directory could not be read; trying again");
     }
-    Ok(Done::Again(at + (ttl / 2).max(SECOND)))
+    Ok(Done::Again(at + directory_pause(ttl)))
 }
 
 async fn unbind(app: &App, job: &Job) -> Result<Done, Failed> {
@@ -268,5 +279,5 @@ async fn erase_old(app: &App) -> Result<Done, Failed> {
             break;
         }
     }
-    Ok(Done::Again(at + crate::clock::DAY))
+    Ok(Done::Again(at + DAY))
 }

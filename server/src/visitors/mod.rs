@@ -115,6 +115,14 @@ pub fn clean_up(tx: &mut yuyue_db::Tx<'_>, at: Millis) -> Result<(), Error> {
     store::directory::clean_up(tx)
 }
 
+/// Sets right what a wrong clock has left after `at`; gives how many rows.
+///
+/// # Errors
+/// When the database refuses.
+pub fn set_right(tx: &mut yuyue_db::Tx<'_>, at: Millis) -> Result<u64, Error> {
+    Ok(store::sessions::set_right(tx, at)? + store::directory::set_right(tx, at)?)
+}
+
 pub use caller::openid_of_session;
 
 impl App {

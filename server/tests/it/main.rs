@@ -23,6 +23,7 @@ mod races;
 mod slots;
 mod staff;
 mod strangers;
+mod time;
 mod unnamed;
 mod visitors;
 mod web;

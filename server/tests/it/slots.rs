@@ -215,6 +215,7 @@ async fn a_booking_answers_with_its_place(app: TestApp) {
     assert!(id > 0);
     let expected = json!({
         "appointment_id": id, "day": "2021-10-01", "hour": 10, "minute": 0, "datetime": "2021-10-01 10:00:00",
+        "ends": "2021-10-01 10:10:00",
     });
     assert_eq!(data, expected);
     let texts = json!({
@@ -346,8 +347,10 @@ async fn the_list_shows_ones_own_the_latest_first(app: TestApp) {
     app.clock.advance(DAY);
     let data = app.post("/v1/appointment/list", json!({ "open_id": "o-1" })).await.data();
     let expected = json!([
-        { "datetime": "2021-10-03 09:00:00", "appointment_id": late, "status": 0, "signed_in": false },
-        { "datetime": "2021-10-01 09:00:00", "appointment_id": early, "status": 0, "signed_in": true },
+        { "datetime": "2021-10-03 09:00:00", "appointment_id": late, "status": 0, "signed_in": false,
+          "ends": "2021-10-03 09:10:00" },
+        { "datetime": "2021-10-01 09:00:00", "appointment_id": early, "status": 0, "signed_in": true,
+          "ends": "2021-10-01 09:10:00" },
     ]);
     assert_eq!(data, expected, "past ones stay in the list");
     assert_eq!(app.post("/v1/appointment/list", json!({ "open_id": "o-3" })).await.data(), json!([]));

@@ -1530,7 +1530,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The database takes writes. */
+        /** The database takes writes, and nothing stands that a wrong clock has left. */
         get: operations["operation_readiness"];
         put?: never;
         post?: never;
@@ -1800,7 +1800,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel an appointment (取消预约); its slot is free at once. */
+        /** Cancel an appointment (取消预约) that has not begun; its slot is free at once. */
         post: operations["slots_cancel_appointment"];
         delete?: never;
         options?: never;
@@ -2367,6 +2367,8 @@ export interface components {
             datetime: string;
             /** @description Day (日期). */
             day: string;
+            /** @description When it ends, `YYYY-MM-DD HH:MM:SS` (结束时间). */
+            ends: string;
             /**
              * Format: int64
              * @description Hour (小时).
@@ -3707,6 +3709,8 @@ export interface components {
             appointment_id: number;
             /** @description When it is, `YYYY-MM-DD HH:MM:SS` (预约时间). */
             datetime: string;
+            /** @description When it ends, `YYYY-MM-DD HH:MM:SS` (结束时间). */
+            ends: string;
             /** @description Whether it is signed in (是否已签到). */
             signed_in: boolean;
             /**

@@ -91,7 +91,7 @@ impl Session {
             Login::Open(cookie) if stale != Some(cookie) => return Ok(cookie.clone()),
             Login::Failed(error, at) => {
                 let refused = error.kind == KoalaErrorKind::LoginRefused;
-                let resting = refused && self.clock.now().at - at < REFUSAL_REST;
+                let resting = refused && (0..REFUSAL_REST).contains(&(self.clock.now().at - at));
                 if resting || self.rounds.load(Ordering::SeqCst) != asked {
                     return Err(error.clone());
                 }

@@ -39,7 +39,7 @@ pub const NOTIFY_PATH: &str = "/homemaking/v1/payment/notify";
 
 /// Longer than a call of the gateway with the question that may follow: whoever has not come back by
 /// then never will.
-const LEASE: Millis = 15 * SECOND;
+pub(super) const LEASE: Millis = 15 * SECOND;
 /// How long a payer has, unless the order ends before; WeChat's `prepay_id` lasts as long.
 const TIME_TO_PAY: Millis = 2 * HOUR;
 /// The least a gateway wants to be given.

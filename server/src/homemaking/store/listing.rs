@@ -50,6 +50,15 @@ pub fn catch_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
     totals.save(tx)
 }
 
+/// Has the list look again at what a clock that was ahead has taken off it; gives how many services.
+pub fn set_right(tx: &mut Tx<'_>, at: Millis) -> Result<u64> {
+    let update = sql!(
+        "UPDATE service SET turns_at = $1
+         WHERE status = $2 AND listed_as IS NULL AND turns_at IS NULL AND ends_at > $1"
+    );
+    Ok(tx.execute(update, params![at, ServiceState::Published.number()])?)
+}
+
 /// A service as the list sees it.
 struct Turning {
     id: i64,

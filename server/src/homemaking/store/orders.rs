@@ -3,7 +3,7 @@
 use yuyue_db::{Row, Tx, params, sql};
 
 use super::{Result, users};
-use crate::clock::Millis;
+use crate::clock::{DAY, Millis};
 use crate::error::Error;
 use crate::homemaking::Role;
 use crate::homemaking::money::Fen;
@@ -152,6 +152,16 @@ pub fn take(tx: &mut Tx<'_>, id: i64) -> Result<Option<Order>> {
 }
 
 /// Saves a step of an order that was taken.
+/// Orders with a timer whose last step is dated after `at`.
+pub fn moved_after(tx: &mut Tx<'_>, at: Millis) -> Result<Vec<i64>> {
+    let list = sql!(
+        "SELECT o.id FROM service_order o WHERE o.status IN (0, 1, 2) AND o.due_at > $1
+           AND (SELECT max(e.at) FROM order_event e WHERE e.order_id = o.id AND e.refund_id IS NULL) - 60000 > $1
+         ORDER BY o.id"
+    );
+    Ok(tx.query(list, params![at], |row| row.get("id"))?)
+}
+
 pub fn set_status(tx: &mut Tx<'_>, id: i64, to: OrderState, due_at: Option<Millis>) -> Result<()> {
     let update = sql!("UPDATE service_order SET status = $2, due_at = $3 WHERE id = $1");
     match tx.execute(update, params![id, to.number(), due_at])? {
@@ -252,4 +262,22 @@ pub fn search(tx: &mut Tx<'_>, search: &Search, page: Page) -> Result<(i64, Vec<
     let total = tx.query_one(count, filter, |row| row.get("total"))?;
     let values = [filter.as_slice(), params![page.size, page.offset()]].concat();
     Ok((total, tx.query(list, &values, with_parties)?))
+}
+
+/// Moves the ends of the services of open orders, where they come after the day before `at`.
+pub fn move_ends(tx: &mut Tx<'_>, at: Millis, moved: impl Fn(Millis) -> Millis) -> Result<()> {
+    let list = sql!(
+        "SELECT DISTINCT service_ends_at FROM service_order WHERE status IN (0, 1, 2) AND service_ends_at > $1
+         ORDER BY service_ends_at"
+    );
+    let found: Vec<Millis> = tx.query(list, params![at - DAY], |row| row.get("service_ends_at"))?;
+    let update = sql!(
+        "UPDATE service_order SET service_ends_at = $2 WHERE status IN (0, 1, 2) AND service_ends_at = $1"
+    );
+    for ends_at in found {
+        tx.execute(update, params![ends_at, -moved(ends_at)])?;
+    }
+    let done = sql!("UPDATE service_order SET service_ends_at = -service_ends_at WHERE service_ends_at < 0");
+    tx.execute(done, &[])?;
+    Ok(())
 }

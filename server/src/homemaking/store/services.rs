@@ -3,7 +3,7 @@
 use yuyue_db::{Row, Tx, params, sql};
 
 use super::{Result, users};
-use crate::clock::Millis;
+use crate::clock::{DAY, Millis};
 use crate::error::Error;
 use crate::homemaking::money::Fen;
 use crate::homemaking::rules::{Orderable, Period, score};
@@ -285,5 +285,25 @@ pub fn count_scores(tx: &mut Tx<'_>, id: i64, (sum, count): (i64, i64)) -> Resul
     tx.execute(sql!("UPDATE service SET score = $2 WHERE id = $1"), params![id, mean])?;
     let listed = sql!("UPDATE service_listing SET score = $2 WHERE service_id = $1");
     tx.execute(listed, params![id, mean])?;
+    Ok(())
+}
+
+/// Moves the first and last instants of the services that end after the day before `at`. The public list looks at them
+/// again.
+pub fn move_periods(tx: &mut Tx<'_>, at: Millis, moved: impl Fn(Millis) -> Millis) -> Result<()> {
+    let list = sql!(
+        "SELECT DISTINCT begins_at, ends_at FROM service WHERE ends_at > $1 ORDER BY begins_at, ends_at"
+    );
+    let found: Vec<(Millis, Millis)> =
+        tx.query(list, params![at - DAY], |row| Ok((row.get("begins_at")?, row.get("ends_at")?)))?;
+    // Signs keep what has moved apart from what has not.
+    let update = sql!(
+        "UPDATE service SET begins_at = $3, ends_at = $4, turns_at = CASE WHEN turns_at IS NULL THEN NULL ELSE CAST($5 AS BIGINT) END
+         WHERE begins_at = $1 AND ends_at = $2"
+    );
+    for (begins_at, ends_at) in found {
+        tx.execute(update, params![begins_at, ends_at, -moved(begins_at), -moved(ends_at), at])?;
+    }
+    tx.execute(sql!("UPDATE service SET begins_at = -begins_at, ends_at = -ends_at WHERE ends_at < 0"), &[])?;
     Ok(())
 }

@@ -44,6 +44,14 @@ pub fn refreshed_at(tx: &mut Tx<'_>) -> Result<Millis> {
     Ok(tx.query_one(find, &[], |row| row.get("refreshed_at"))?)
 }
 
+/// A copy that a wrong clock read after `at` is as good as none; gives how many rows were changed.
+pub fn set_right(tx: &mut Tx<'_>, at: Millis) -> Result<u64> {
+    Ok(tx.execute(
+        sql!("UPDATE directory SET refreshed_at = 0 WHERE refreshed_at - 60000 > $1"),
+        params![at],
+    )?)
+}
+
 pub fn set_refreshed_at(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
     tx.execute(sql!("UPDATE directory SET refreshed_at = $1 WHERE id = 1"), params![at])?;
     Ok(())

@@ -3,7 +3,7 @@
 use yuyue_db::{Tx, params, sql};
 
 use super::Result;
-use crate::clock::Millis;
+use crate::clock::{HOUR, Millis};
 use crate::visitors::BindingRole;
 use crate::visitors::caller::{SessionUser, WechatUser};
 
@@ -80,4 +80,16 @@ pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
     tx.execute(sql!("DELETE FROM wechat_state WHERE expires_at <= $1"), params![at])?;
     tx.execute(sql!("DELETE FROM wechat_session WHERE expires_at <= $1"), params![at])?;
     Ok(())
+}
+
+/// What a wrong clock gave out after `at` lives no longer than other things do, and what says no date of its own is
+/// asked for again; gives how many rows.
+pub fn set_right(tx: &mut Tx<'_>, at: Millis) -> Result<u64> {
+    let sessions = sql!(
+        "UPDATE wechat_session SET expires_at = expires_at - (created_at - $1), created_at = $1 WHERE created_at - 60000 > $1"
+    );
+    let mut rows = tx.execute(sessions, params![at])?;
+    // An authorisation lasts minutes, an access token of WeChat's two hours.
+    rows += tx.execute(sql!("DELETE FROM wechat_state WHERE expires_at > $1"), params![at + HOUR])?;
+    Ok(rows + tx.execute(sql!("DELETE FROM wechat_token WHERE expires_at > $1"), params![at + 3 * HOUR])?)
 }

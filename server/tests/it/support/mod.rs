@@ -213,6 +213,16 @@ impl TestApp {
         started.err().expect("the start is refused")
     }
 
+    /// As [`TestApp::again`], with the clock on the wall of another zone; the instant stays the same.
+    pub async fn in_zone(&self, zone: &str) -> Self {
+        let mut config = self.config.clone();
+        config.timezone = jiff::tz::TimeZone::get(zone).unwrap();
+        let clock = Clock::manual(config.timezone.clone(), self.clock.now().at);
+        let (demo, world) = (self.demo.clone(), Arc::clone(&self.world));
+        let there = Self::node(self.mode, config, clock, demo, world).await;
+        Self { headers: self.headers.clone(), address: self.address, ..there }
+    }
+
     /// The application itself, for what is called beside the wire.
     pub fn app(&self) -> &App {
         &self.app

@@ -5,12 +5,12 @@ import { toCalendar } from './ics'
 import { text } from './messages'
 
 /** Hands the person a calendar file of an appointment. WeChat's browser saves no files: it is told so. */
-export function saveToCalendar(id: number, datetime: string, minutes?: number): void {
+export function saveToCalendar(id: number, { datetime, ends }: { datetime: string; ends: string }): void {
   if (/MicroMessenger/i.test(navigator.userAgent)) return tell(text.value.wechatFile)
   const { event, eventNote } = text.value
   const uid = `appointment-${id}@${location.hostname}`
   const calendar = toCalendar(
-    { uid, start: datetime, minutes, title: event, note: eventNote(id) },
+    { uid, start: datetime, end: ends, title: event, note: eventNote(id) },
     new Date(),
   )
   save(`appointment-${id}.ics`, calendar, 'text/calendar;charset=utf-8')

@@ -6,8 +6,8 @@ export interface CalendarEvent {
   uid: string
   /** `YYYY-MM-DD HH:MM:SS` as the wire has it. */
   start: string
-  /** How long, if that is known. */
-  minutes?: number | undefined
+  /** As `start`; "" where it is not known. */
+  end: string
   title: string
   note: string
 }
@@ -26,7 +26,7 @@ export function toCalendar(event: CalendarEvent, now: Date): string {
     `UID:${event.uid}`,
     `DTSTAMP:${utc(now)}`,
     `DTSTART:${utc(start)}`,
-    ...(event.minutes === undefined ? [] : [`DURATION:PT${event.minutes}M`]),
+    ...(event.end === '' ? [] : [`DTEND:${utc(instantOf(event.end))}`]),
     `SUMMARY:${escape(event.title)}`,
     `DESCRIPTION:${escape(event.note)}`,
     'BEGIN:VALARM',
@@ -66,11 +66,4 @@ function fold(line: string): string {
     octets += more
   }
   return [...lines, current].join('\r\n ')
-}
-
-/** How long a slot is, by the minutes at which slots begin within one hour; unknown if there is only one. */
-export function slotLength(minutes: readonly number[]): number | undefined {
-  const sorted = [...minutes].sort((one, other) => one - other)
-  const gaps = sorted.slice(1).map((minute, at) => minute - (sorted[at] ?? 0))
-  return gaps.length === 0 ? undefined : Math.min(...gaps)
 }
