@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio::sync::Semaphore;
 use yuyue_db::{Db, Engine, Options};
 
 use crate::adapters::http::{Http, HttpLimits};
@@ -22,6 +21,8 @@ use crate::http::idempotency::unnamed::Doubts;
 use crate::http::ready::Readiness;
 use crate::ids::Ids;
 use crate::live::Live;
+use crate::logins::Watch;
+use crate::passwords::Hashing;
 use crate::secrets::Secrets;
 
 /// How callers are known.
@@ -55,9 +56,9 @@ pub struct Parts {
     pub ready: Readiness,
     /// Turns true when the server stops; what lasts longer than a request listens to it.
     pub stopping: tokio::sync::watch::Sender<bool>,
-    /// Password hashing is meant to be slow: as many at once as there are cores, and fewer than the
-    /// wrong guesses that lock an account.
-    pub hashing: Arc<Semaphore>,
+    pub hashing: Hashing,
+    /// Who was refused a login or a session.
+    pub logins: Watch,
     pub slots: crate::slots::Readiness,
     pub timing: crate::timing::Timing,
     pub visitors: crate::visitors::Parts,
@@ -75,9 +76,6 @@ impl Deref for App {
         &self.0
     }
 }
-
-/// The most passwords that are hashed at once.
-const MOST_HASHING: usize = 8;
 
 /// What differs between `serve`, `serve --demo` and a test.
 pub struct Setup {
@@ -117,9 +115,8 @@ impl App {
             doubts: Doubts::default(),
             ready: Readiness::default(),
             stopping: tokio::sync::watch::Sender::new(false),
-            hashing: Arc::new(Semaphore::new(
-                std::thread::available_parallelism().map_or(2, usize::from).min(MOST_HASHING),
-            )),
+            hashing: Hashing::default(),
+            logins: Watch::default(),
             slots: crate::slots::Readiness::default(),
             timing: crate::timing::Timing::default(),
             visitors,
@@ -243,5 +240,7 @@ fn metrics_recorder() -> Result<PrometheusHandle, String> {
     let handle = recorder.handle();
     let _ = metrics::set_global_recorder(recorder);
     metrics::gauge!(crate::homemaking::ledger::jobs::DIFFERENCES).set(0.0);
+    crate::logins::describe_metrics();
+    crate::budgets::describe_metrics();
     Ok(handle)
 }

@@ -113,6 +113,12 @@ pub fn shown_first(zone: &TimeZone, local: DateTime) -> Option<Millis> {
     Some(ambiguous.compatible().unwrap_or(Timestamp::MAX).as_millisecond())
 }
 
+/// `10-01 10:00`, for where there is room for little.
+#[must_use]
+pub fn brief(local: DateTime) -> String {
+    local.strftime("%m-%d %H:%M").to_string()
+}
+
 /// `2021-10-01 10:00:00`, the form the documents show.
 #[must_use]
 pub fn text(local: DateTime) -> String {

@@ -30,6 +30,7 @@ pub struct Config {
     pub slots: Slots,
     pub staff: Staff,
     pub sms: Sms,
+    pub messages: Messages,
     pub visitors: Visitors,
     pub homemaking: Homemaking,
     pub wechat: Wechat,
@@ -142,6 +143,12 @@ impl Sms {
     }
 }
 
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Messages {
+    pub per_day: u32,
+}
+
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Visitors {
@@ -154,7 +161,6 @@ pub struct Visitors {
     #[serde(deserialize_with = "millis")]
     pub session_lifetime: Millis,
     pub prove_phone: bool,
-    pub sms_link: SmsLink,
     #[serde(deserialize_with = "text")]
     pub koala_ip: String,
     #[serde(deserialize_with = "text")]
@@ -254,14 +260,6 @@ pub struct Templates {
 pub enum TimeFormat {
     Unix,
     Text,
-}
-
-/// How a text message shows the address of a QR code.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum SmsLink {
-    Path,
-    Url,
 }
 
 #[derive(Clone, Deserialize)]

@@ -19,7 +19,7 @@ use crate::adapters::sms_simulator::{Fault, Received, SimulatedAccount, SmsSimul
 use crate::adapters::wechat_simulator::{self, CloudSimulator, OfficialSimulator, SimulatedUser};
 use crate::app::App;
 use crate::clock::{Clock, Millis, local, text};
-use crate::config::{Config, Gateway, SignIn, SmsLink, Templates};
+use crate::config::{Config, Gateway, SignIn, Templates};
 use crate::error::Error;
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, Query};
@@ -54,6 +54,7 @@ impl Demo {
             access_key_secret: "demo-secret".into(),
             sign_name: "预约演示".into(),
             verification_templates: vec![LOGIN_TEMPLATE.into(), VOICE_TEMPLATE.into()],
+            promotion_templates: Vec::new(),
             // The server's own limits are there to be tried; the provider's would get in the way.
             flow_limits: false,
         };
@@ -118,8 +119,6 @@ async fn neighbours(
     config.visitors.koala_username = account.username;
     config.visitors.koala_password = account.password;
     config.visitors.cloud_url = cloud.base_url();
-    // The simulated provider takes whole addresses.
-    config.visitors.sms_link = SmsLink::Url;
     config.visitors.templates = templates();
     let simulated = official.config();
     config.wechat.app_id = simulated.app_id;

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::clock::{HOUR, Millis};
 use crate::error::Error;
 use crate::outbox::worker::{Done, Failed, Job};
-use crate::{homemaking, http, live, members, outbox, slots, sms_codes, staff, visitors};
+use crate::{homemaking, http, live, logins, members, outbox, slots, sms_codes, staff, visitors};
 
 const CLEAN_UP: &str = "core.clean_up";
 
@@ -65,6 +65,7 @@ async fn clean_up(app: &App) -> Result<Done, Failed> {
         .write("jobs.clean_up", move |tx| {
             http::idempotency::clean_up(tx, at)?;
             http::limits::clean_up(tx, at)?;
+            logins::clean_up(tx, at)?;
             live::clean_up(tx, at)?;
             outbox::clean_up(tx, at)?;
             sms_codes::clean_up(tx, at)?;

@@ -2,6 +2,7 @@
 
 pub mod adapters;
 pub mod app;
+pub mod budgets;
 pub mod clock;
 pub mod config;
 pub mod demo;
@@ -13,6 +14,7 @@ pub mod images;
 pub mod jobs;
 pub mod live;
 pub mod locks;
+pub mod logins;
 pub mod members;
 pub mod migrations;
 pub mod missing_keys;

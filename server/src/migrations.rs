@@ -34,4 +34,5 @@ pub const ALL: &[Migration] = &[
     migration!(8, "keys"),
     migration!(9, "reliability"),
     migration!("00", 10, "time"),
+    migration!("00", 11, "messages"),
 ];

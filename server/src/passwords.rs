@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Argon2, PasswordHash};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use yuyue_db::Tx;
 
 use crate::app::App;
@@ -12,18 +12,81 @@ use crate::clock::{MINUTE, Millis};
 use crate::error::Error;
 use crate::http::limits::{self, Count};
 
-const GUESS_WINDOW: Millis = 15 * MINUTE;
+/// How long wrong passwords from one address count.
+pub const GUESS_WINDOW: Millis = 15 * MINUTE;
+
+/// Who waits with whom for a turn at hashing, which is meant to be slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// An address from which that account was logged in to lately.
+    Known,
+    /// Anybody at the console's login.
+    Staff,
+    /// Anybody else.
+    Public,
+}
+
+/// The turns at hashing. Guesses fill their own lane only, and whoever finds it full is refused at once.
+#[derive(Default)]
+pub struct Hashing {
+    known: Queue,
+    staff: Queue,
+    public: Queue,
+}
+
+struct Queue {
+    /// Who is in turn or may wait for one.
+    places: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+}
+
+/// As many at once as there are cores, and fewer than the wrong guesses that lock an account.
+const MOST_AT_ONCE: usize = 8;
+/// Under a second, for those who wait longest.
+const MOST_WAITING: usize = 32;
+
+impl Default for Queue {
+    fn default() -> Self {
+        let turns = std::thread::available_parallelism().map_or(2, usize::from).min(MOST_AT_ONCE);
+        let places = turns + MOST_WAITING;
+        Self { places: Arc::new(Semaphore::new(places)), turns: Arc::new(Semaphore::new(turns)) }
+    }
+}
+
+impl Hashing {
+    /// # Errors
+    /// 503 when too many wait already.
+    async fn turn(&self, lane: Lane) -> Result<Turn, Error> {
+        let queue = match lane {
+            Lane::Known => &self.known,
+            Lane::Staff => &self.staff,
+            Lane::Public => &self.public,
+        };
+        let full = |_| Error::unavailable("too many passwords wait to be hashed");
+        let place = Arc::clone(&queue.places).try_acquire_owned().map_err(full)?;
+        let turn = Arc::clone(&queue.turns).acquire_owned().await;
+        let turn = turn.map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Turn { _turn: turn, _place: place })
+    }
+}
+
+/// Held while a password is hashed.
+struct Turn {
+    _turn: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+}
+
 /// A hash as [`hash`] makes them, of a password that nobody has.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Hashes `password` with a fresh salt.
+/// Hashes `password` with a fresh salt, for whoever has proved that they may set it.
 ///
 /// # Errors
-/// When hashing fails, which is a fault of the server.
+/// 503 when too many wait; when hashing fails, which is a fault of the server.
 pub async fn hash(app: &App, password: String) -> Result<String, Error> {
     let salt: [u8; 16] = app.ids.bytes();
-    let turn = turn(app).await?;
+    let turn = app.hashing.turn(Lane::Known).await?;
     let hashed = on_a_hashing_thread(turn, move || {
         Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string())
     });
@@ -42,12 +105,15 @@ pub enum Guess {
     },
 }
 
-/// How many wrong passwords within 15 minutes lock what `name` counts.
+/// How many wrong passwords within a window lock what `name` counts.
 #[derive(Clone, Debug)]
 pub struct GuessLimit {
     /// Whose password it is, and from where if that matters.
     pub name: String,
     pub most: u32,
+    pub window: Millis,
+    /// What a right one does: ends the count, or only takes itself out of it.
+    pub is_ended_by_success: bool,
 }
 
 /// Verifies a password under the rules against guessing. The guess is counted towards each limit
@@ -55,9 +121,10 @@ pub struct GuessLimit {
 /// stored hash it is wrong, and takes as long to be so.
 ///
 /// # Errors
-/// When the database refuses or a stored hash cannot be read.
+/// 503 when too many wait; when the database refuses or a stored hash cannot be read.
 pub async fn guess(
     app: &App,
+    lane: Lane,
     limits: Vec<GuessLimit>,
     password: String,
     stored: Option<String>,
@@ -70,7 +137,7 @@ pub async fn guess(
         return Ok(Guess::Locked { retry_after: locked.retry_after(at) });
     }
     // Counted when its turn has come, not before: right guesses that wait must lock nobody out.
-    let turn = turn(app).await?;
+    let turn = app.hashing.turn(lane).await?;
     let locked = app.db.write("passwords.count", move |tx| count(tx, &counted, at)).await?;
     if let Some(locked) = locked {
         return Ok(Guess::Locked { retry_after: locked.retry_after(at) });
@@ -81,7 +148,12 @@ pub async fn guess(
     if !is_right || !is_known {
         return Ok(Guess::Wrong);
     }
-    let clear = move |tx: &mut Tx<'_>| cleared.iter().try_for_each(|limit| limits::clear(tx, &limit.name));
+    let clear = move |tx: &mut Tx<'_>| {
+        cleared.iter().try_for_each(|limit| match limit.is_ended_by_success {
+            true => limits::clear(tx, &limit.name),
+            false => limits::give_back(tx, &limit.name, at),
+        })
+    };
     app.db.write("passwords.clear", clear).await?;
     Ok(Guess::Right)
 }
@@ -100,7 +172,7 @@ fn locked(tx: &mut Tx<'_>, limits: &[GuessLimit], at: Millis) -> Result<Option<C
 /// Counts one more guess; gives the limit that it is beyond, and counts towards none after that.
 fn count(tx: &mut Tx<'_>, limits: &[GuessLimit], at: Millis) -> Result<Option<Count>, Error> {
     for limit in limits {
-        let count = limits::count(tx, &limit.name, at, GUESS_WINDOW)?;
+        let count = limits::count(tx, &limit.name, at, limit.window)?;
         if count.count > limit.most {
             return Ok(Some(count));
         }
@@ -113,10 +185,10 @@ fn count(tx: &mut Tx<'_>, limits: &[GuessLimit], at: Millis) -> Result<Option<Co
 /// # Errors
 /// When the stored hash cannot be read.
 pub async fn verify(app: &App, password: String, stored: String) -> Result<bool, Error> {
-    compare(turn(app).await?, password, stored).await
+    compare(app.hashing.turn(Lane::Known).await?, password, stored).await
 }
 
-async fn compare(turn: OwnedSemaphorePermit, password: String, stored: String) -> Result<bool, Error> {
+async fn compare(turn: Turn, password: String, stored: String) -> Result<bool, Error> {
     on_a_hashing_thread(turn, move || {
         let hash = PasswordHash::new(&stored).map_err(|error| Error::internal(error.to_string()))?;
         Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
@@ -124,14 +196,9 @@ async fn compare(turn: OwnedSemaphorePermit, password: String, stored: String) -
     .await?
 }
 
-/// Hashing is meant to be slow: no more at once than there are cores.
-async fn turn(app: &App) -> Result<OwnedSemaphorePermit, Error> {
-    Arc::clone(&app.hashing).acquire_owned().await.map_err(|error| Error::internal(error.to_string()))
-}
-
 /// The turn ends with the work, even when the caller has gone away before.
 async fn on_a_hashing_thread<T: Send + 'static>(
-    turn: OwnedSemaphorePermit,
+    turn: Turn,
     run: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
     let work = tokio::task::spawn_blocking(move || {

@@ -5,6 +5,7 @@
 //! an earlier attempt [`SmsClient::send_once`] asks whether that id arrived before it sends again.
 
 mod sign;
+pub mod variables;
 
 use std::fmt;
 
@@ -70,7 +71,7 @@ pub struct SmsMessage {
     pub to: String,
     /// The approved template's code, `SMS_…` or `TTS_…`.
     pub template: String,
-    /// The template's variables.
+    /// The template's variables as their sender knows them; they are made to fit when they are sent.
     pub params: Map<String, Value>,
     /// The outbox row's id: what makes a repeat recognisable.
     pub out_id: String,
@@ -208,7 +209,18 @@ impl SmsClient {
     /// # Errors
     /// See [`SmsError`]. After a [`SmsError::Retry`] the message may still have been accepted.
     pub async fn send(&self, message: &SmsMessage, now: Millis) -> Result<SmsReceipt, SmsError> {
-        let params = Value::Object(message.params.clone()).to_string();
+        // The one door for every variable of every product's texts.
+        self.send_as_is(message, &variables::fit(&message.params), now).await
+    }
+
+    /// Sends `message` with variables that may not fit.
+    pub(super) async fn send_as_is(
+        &self,
+        message: &SmsMessage,
+        params: &Map<String, Value>,
+        now: Millis,
+    ) -> Result<SmsReceipt, SmsError> {
+        let params = Value::Object(params.clone()).to_string();
         let answer = match message.channel {
             Channel::Sms => {
                 let parameters = [

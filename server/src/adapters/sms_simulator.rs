@@ -37,6 +37,8 @@ pub struct SimulatedAccount {
     pub sign_name: String,
     /// The templates that carry codes; they have the stricter flow limits.
     pub verification_templates: Vec<String>,
+    /// The templates whose variables may be addresses: promotions only.
+    pub promotion_templates: Vec<String>,
     /// Whether the provider's flow limits apply. A demo switches them off: it asks for codes freely.
     pub flow_limits: bool,
 }
@@ -234,11 +236,11 @@ impl Kept {
                 if call.required("SignName")? != account.sign_name {
                     return Err(business("isv.SMS_SIGNATURE_ILLEGAL", "短信签名不合法"));
                 }
-                self.accept(messages(call, Channel::Sms, now)?, account)?;
+                self.accept(messages(call, Channel::Sms, &account.promotion_templates, now)?, account)?;
                 Ok(json!({"Code": "OK", "Message": "OK", "BizId": id}))
             }
             Action::SingleCallByTts => {
-                self.accept(messages(call, Channel::Voice, now)?, account)?;
+                self.accept(messages(call, Channel::Voice, &account.promotion_templates, now)?, account)?;
                 Ok(json!({"Code": "OK", "Message": "OK", "CallId": id}))
             }
         }
@@ -309,7 +311,12 @@ impl Kept {
 }
 
 /// The messages a request asks for: one per number.
-fn messages(call: &Call, channel: Channel, at: Millis) -> Result<Vec<Received>, Refusal> {
+fn messages(
+    call: &Call,
+    channel: Channel,
+    promotions: &[String],
+    at: Millis,
+) -> Result<Vec<Received>, Refusal> {
     let (numbers, template, params, prefix) = match channel {
         Channel::Sms => ("PhoneNumbers", "TemplateCode", "TemplateParam", "SMS_"),
         Channel::Voice => ("CalledNumber", "TtsCode", "TtsParam", "TTS_"),
@@ -318,11 +325,15 @@ fn messages(call: &Call, channel: Channel, at: Millis) -> Result<Vec<Received>, 
     if template.strip_prefix(prefix).is_none_or(str::is_empty) {
         return Err(business("isv.SMS_TEMPLATE_ILLEGAL", "模版不合法(不存在或被拉黑)"));
     }
+    let not_text = || business("isv.INVALID_JSON_PARAM", "JSON参数不合法，只接受字符串值");
     let params: Map<String, Value> = match call.parameters.get(params) {
-        Some(text) => serde_json::from_str(text)
-            .map_err(|_| business("isv.INVALID_JSON_PARAM", "JSON参数不合法，只接受字符串值"))?,
+        Some(text) => serde_json::from_str(text).map_err(|_| not_text())?,
         None => Map::new(),
     };
+    let may_link = promotions.iter().any(|promotion| promotion == template);
+    for value in params.values() {
+        check_variable(value.as_str().ok_or_else(not_text)?, may_link)?;
+    }
     let most = if channel == Channel::Sms { 1_000 } else { 1 };
     if numbers.split(',').count() > most {
         return Err(business("isv.MOBILE_COUNT_OVER_LIMIT", "手机号码数量超过限制"));
@@ -330,6 +341,33 @@ fn messages(call: &Call, channel: Channel, at: Millis) -> Result<Vec<Received>, 
     let out_id = call.parameters.get("OutId").cloned().unwrap_or_default();
     let message = Received { channel, to: String::new(), template: template.to_owned(), params, out_id, at };
     numbers.split(',').map(|to| Ok(Received { to: number(to)?, ..message.clone() })).collect()
+}
+
+/// The most characters a variable may have.
+const LONGEST_VARIABLE: usize = 35;
+
+/// Refuses what the provider refuses of a template's variable.
+fn check_variable(text: &str, may_link: bool) -> Result<(), Refusal> {
+    if text.trim().is_empty() {
+        return Err(business("isv.TEMPLATE_MISSING_PARAMETERS", "模板变量中存在空值"));
+    }
+    if text.encode_utf16().count() > LONGEST_VARIABLE {
+        return Err(business("isv.PARAM_LENGTH_LIMIT", "参数超过长度限制"));
+    }
+    if !may_link && is_address(text) {
+        return Err(business("isv.PARAM_NOT_SUPPORT_URL", "变量不支持传入URL"));
+    }
+    Ok(())
+}
+
+/// An address with its scheme, or a name that ends like a domain.
+fn is_address(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let is_domain = |word: &str| {
+        let end = word.rsplit_once('.').map(|(_, end)| end.split('/').next().unwrap_or_default());
+        end.is_some_and(|end| end.len() >= 2 && end.bytes().all(|byte| byte.is_ascii_lowercase()))
+    };
+    lower.contains("://") || lower.contains("www.") || lower.split_whitespace().any(is_domain)
 }
 
 /// A mainland mobile number without its country code.

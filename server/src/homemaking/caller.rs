@@ -12,6 +12,7 @@ use crate::homemaking::store::services::Service;
 use crate::homemaking::view::Form;
 use crate::homemaking::{codes, store};
 use crate::ids::fingerprint;
+use crate::logins::{self, Kind};
 
 /// The header's name.
 pub const TOKEN: &str = "token";
@@ -35,7 +36,13 @@ impl FromRequestParts<App> for User {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let token = token_of(parts).ok_or(&codes::TOKEN_MISSING)?;
-        user_of_token(app, token).await?.ok_or_else(|| (&codes::TOKEN_INVALID).into())
+        match user_of_token(app, token).await? {
+            Some(user) => Ok(user),
+            None => {
+                logins::refuse_session(app, parts, Kind::MarketSession).await;
+                Err((&codes::TOKEN_INVALID).into())
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Method};
 
 use crate::app::{App, Mode};
 use crate::error::Error;
+use crate::logins::{self, Kind};
 use crate::members::{self, Member};
 use crate::staff::{self, Device, Role, StaffMember};
 
@@ -21,7 +22,10 @@ impl FromRequestParts<App> for Member {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let token = bearer(&parts.headers).ok_or_else(Error::unauthenticated)?;
-        members::member_of_token(app, token).await?.ok_or_else(Error::unauthenticated)
+        match members::member_of_token(app, token).await? {
+            Some(member) => Ok(member),
+            None => Err(logins::refuse_session(app, parts, Kind::MemberSession).await),
+        }
     }
 }
 
@@ -140,8 +144,10 @@ impl FromRequestParts<App> for Caller {
             return Ok(Self::Anyone);
         }
         if let Some(key) = parts.headers.get("x-device-key").and_then(|value| value.to_str().ok()) {
-            let device = staff::device_of_key(app, key).await?;
-            return device.map(Self::Device).ok_or_else(Error::unauthenticated);
+            return match staff::device_of_key(app, key).await? {
+                Some(device) => Ok(Self::Device(device)),
+                None => Err(logins::refuse_session(app, parts, Kind::Device).await),
+            };
         }
         if let Some(token) = bearer(&parts.headers)
             && let Some(member) = members::member_of_token(app, token).await?
@@ -172,13 +178,17 @@ pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
 }
 
 /// The console session or API key behind a request.
-pub(crate) async fn staff_of(parts: &Parts, app: &App) -> Result<StaffMember, Error> {
-    if let Some(token) = bearer(&parts.headers) {
-        return staff::staff_of_token(app, token).await?.ok_or_else(Error::unauthenticated);
+pub(crate) async fn staff_of(parts: &mut Parts, app: &App) -> Result<StaffMember, Error> {
+    let by_bearer = bearer(&parts.headers);
+    let token = by_bearer.or_else(|| cookie(&parts.headers, SESSION_COOKIE));
+    let is_cookie = by_bearer.is_none();
+    let token = token.ok_or_else(Error::unauthenticated)?;
+    let Some(staff) = staff::staff_of_token(app, token).await? else {
+        return Err(logins::refuse_session(app, parts, Kind::StaffSession).await);
+    };
+    if is_cookie {
+        expect_own_origin(parts, app)?;
     }
-    let token = cookie(&parts.headers, SESSION_COOKIE).ok_or_else(Error::unauthenticated)?;
-    let staff = staff::staff_of_token(app, token).await?.ok_or_else(Error::unauthenticated)?;
-    expect_own_origin(parts, app)?;
     Ok(staff)
 }
 
@@ -229,7 +239,7 @@ staff_extractor!(Auditor => Role::Auditor, Reception => Role::Reception, Admin =
 
 use futures_util::TryFutureExt as _;
 
-async fn with_role(parts: &Parts, app: &App, role: Role) -> Result<StaffMember, Error> {
+async fn with_role(parts: &mut Parts, app: &App, role: Role) -> Result<StaffMember, Error> {
     let staff = staff_of(parts, app).await?;
     if staff.role.may(role) {
         return Ok(staff);

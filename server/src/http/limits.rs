@@ -77,28 +77,53 @@ pub fn clear_all(tx: &mut Tx<'_>, prefix: &str) -> Result<(), Error> {
     Ok(())
 }
 
-const FAILURE_WINDOW: Millis = 15 * MINUTE;
-
-/// Stops guessing one secret at many accounts by the address it comes from; `name` is the address
-/// and what is guessed.
-///
-/// # Errors
-/// 429 after too many calls of [`count_failure`].
-pub async fn refuse_after_failures(app: &App, name: String, at: Millis) -> Result<(), Error> {
-    let failures = app.db.point("limits.failures", move |tx| so_far(tx, &name, at)).await?;
-    let most = app.config.server.failed_logins_per_address;
-    match failures.filter(|failures| most > 0 && failures.count >= most) {
-        Some(failures) => Err(Error::too_many_requests(failures.retry_after(at))),
-        None => Ok(()),
-    }
-}
-
-/// Counts a failed login.
+/// Takes one back that was counted, while its window lasts.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn count_failure(app: &App, name: String, at: Millis) -> Result<(), Error> {
-    app.db.write("limits.count_failure", move |tx| count(tx, &name, at, FAILURE_WINDOW).map(drop)).await
+pub fn give_back(tx: &mut Tx<'_>, name: &str, at: Millis) -> Result<(), Error> {
+    let update = sql!("UPDATE rate SET count = count - 1 WHERE name = $1 AND expires_at > $2 AND count > 0");
+    tx.execute(update, params![name, at])?;
+    Ok(())
+}
+
+pub(crate) const FAILURE_WINDOW: Millis = 15 * MINUTE;
+
+/// A try that has been counted as a failure until it is given back: of many at once no more get through
+/// than may fail.
+#[must_use = "a try that succeeded must be given back"]
+pub struct Try {
+    name: String,
+    at: Millis,
+}
+
+impl Try {
+    /// Counts one more guess of one secret at many accounts from one address; `name` is the address and
+    /// what is guessed.
+    ///
+    /// # Errors
+    /// 429 when too many have failed.
+    pub async fn begin(app: &App, name: String, at: Millis) -> Result<Self, Error> {
+        let most = app.config.server.failed_logins_per_address;
+        if most > 0 {
+            let counted = name.clone();
+            let write = move |tx: &mut Tx<'_>| count(tx, &counted, at, FAILURE_WINDOW);
+            let counted = app.db.write("limits.begin", write).await?;
+            if counted.count > most {
+                return Err(Error::too_many_requests(counted.retry_after(at)));
+            }
+        }
+        Ok(Self { name, at })
+    }
+
+    /// It was no failure after all.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn give_back(self, app: &App) -> Result<(), Error> {
+        let Self { name, at } = self;
+        app.db.write("limits.give_back", move |tx| give_back(tx, &name, at)).await
+    }
 }
 
 /// Forgets windows that a wrong clock began after `at`; gives how many.
@@ -131,7 +156,11 @@ impl FromRequestParts<App> for ClientAddress {
         let peer = peer.ok_or_else(|| Error::internal("the connection has no address"))?.to_canonical();
         let forwarded = parts.headers.get_all("x-forwarded-for");
         let hops: Vec<_> = forwarded.iter().filter_map(|value| value.to_str().ok()).collect();
-        let believed = believed_address(peer, &hops.join(","), &app.config.server.trusted_proxies);
+        let proxies = &app.config.server.trusted_proxies;
+        let believed = believed_address(peer, &hops.join(","), proxies);
+        if !hops.is_empty() && !proxies.iter().any(|network| network.contains(&peer)) {
+            app.logins.warn_of_forwarding(peer);
+        }
         Ok(Self(counted_as_one(believed)))
     }
 }

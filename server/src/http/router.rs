@@ -79,6 +79,7 @@ fn visitors() -> OpenApiRouter<App> {
         .routes(routes!(c::servers, c::set_servers))
         .routes(routes!(c::templates, c::set_templates))
         .routes(routes!(i::qr_code))
+        .routes(routes!(i::pass_page))
         .routes(routes!(i::avatar))
 }
 

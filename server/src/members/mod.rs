@@ -55,6 +55,14 @@ pub async fn member_of_hash(app: &App, token_hash: String) -> Result<Option<Memb
     app.db.point("members.token", move |tx| store::member_of_token(tx, &token_hash, at)).await
 }
 
+/// Whether a mobile has an account.
+///
+/// # Errors
+/// When the database refuses.
+pub fn has_account(tx: &mut Tx<'_>, mobile: &str) -> Result<bool, Error> {
+    Ok(store::account_by_mobile(tx, mobile)?.is_some())
+}
+
 /// Why points change (事件类型).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PointEvent {

@@ -114,6 +114,22 @@ pub fn set_right(
     Ok(rows + tx.execute(finished, params![at])?)
 }
 
+/// Writes a job of the name `unique_name`, unless it waits already.
+///
+/// # Errors
+/// When the database refuses.
+pub fn enqueue_once(tx: &mut Tx<'_>, job: &NewJob<'_>, unique_name: &str, at: Millis) -> Result<(), Error> {
+    let insert = sql!(
+        "INSERT INTO outbox (kind, is_message, recipient, payload, state, attempts, due_at, deadline, last_error,
+                             created_at, unique_name)
+         VALUES ($1, FALSE, '', $2, 'waiting', 0, $3, $4, '', $5, $6)
+         ON CONFLICT (unique_name) WHERE state = 'waiting' DO NOTHING"
+    );
+    tx.execute(insert, params![job.kind, job.payload, job.due_at, job.deadline, at, unique_name])?;
+    tx.wake(CHANNEL);
+    Ok(())
+}
+
 /// How far a message has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {

@@ -1,24 +1,28 @@
 //! Does what the outbox holds: claims due rows with a lease, runs each with no transaction open,
 //! and records the end only while the lease is still its own.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
-use yuyue_db::{Row, params, pick, sql};
+use yuyue_db::{Row, Tx, params, pick, sql};
 
 use crate::app::App;
 use crate::clock::{HOUR, MINUTE, Millis, SECOND};
 use crate::error::Error;
 use crate::outbox::CHANNEL;
+use crate::sms_codes;
 
 /// A worker that has not renewed its lease by then is taken for dead.
 pub(super) const LEASE: Millis = 30 * SECOND;
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// A job that takes longer is tried again later.
 const PATIENCE: Duration = Duration::from_secs(100);
-/// Jobs that one node does side by side.
+/// Jobs of one kind that one node does side by side. Each kind has places of its own, so that a slow provider
+/// holds up nothing but its own kind; messages have more of them, for there may be thousands.
 const AT_ONCE: usize = 16;
+const MESSAGES_AT_ONCE: usize = 32;
 /// The net under a poke that was lost.
 const POLL: Duration = Duration::from_secs(1);
 /// How long a node leaves what it cannot read to others.
@@ -83,35 +87,30 @@ impl From<Error> for Failed {
 pub async fn run(app: App) {
     let mut wakes = app.db.subscribe(CHANNEL);
     let mut stopping = app.stopping.subscribe();
-    let mut running = JoinSet::new();
+    let mut running = Running::default();
     while !*stopping.borrow() {
         if let Err(error) = crate::timing::watch(&app).await {
             tracing::warn!(cause = error.reason(), "the clock could not be looked after");
         }
-        let free = AT_ONCE - running.len();
-        let claimed = if free == 0 { Ok(Vec::new()) } else { claim(&app, free).await };
-        let claimed = claimed.unwrap_or_else(|error| {
-            tracing::warn!(cause = error.cause, "the outbox could not be read; trying again");
+        let claimed = claim(&app, &running.kinds).await.unwrap_or_else(|error| {
+            tracing::warn!(cause = error.reason(), "the outbox could not be read; trying again");
             Vec::new()
         });
-        let may_be_more = claimed.len() == free && free > 0;
+        let may_be_more = !claimed.is_empty();
         for job in claimed {
-            let app = app.clone();
-            running.spawn(async move { run_one(&app, job).await });
+            running.start(&app, job);
         }
         if may_be_more {
             continue;
         }
         tokio::select! {
-            Some(ended) = running.join_next() => report(ended),
+            true = running.ended() => {}
             _ = wakes.changed() => {}
             _ = stopping.changed() => {}
             () = tokio::time::sleep(POLL) => {}
         }
     }
-    while let Some(ended) = running.join_next().await {
-        report(ended);
-    }
+    while running.ended().await {}
 }
 
 /// Does all that is due now and gives how much it was: how tests make the later happen.
@@ -119,17 +118,47 @@ pub async fn run(app: App) {
 /// # Errors
 /// When the database refuses; claimed rows come back when their lease ends.
 pub async fn work(app: &App) -> Result<usize, Error> {
-    let claimed = claim(app, AT_ONCE).await?;
+    let claimed = claim(app, &HashMap::new()).await?;
     let count = claimed.len();
-    let mut running = JoinSet::new();
+    let mut running = Running::default();
     for job in claimed {
-        let app = app.clone();
-        running.spawn(async move { run_one(&app, job).await });
+        running.start(app, job);
     }
-    while let Some(ended) = running.join_next().await {
-        report(ended);
-    }
+    while running.ended().await {}
     Ok(count)
+}
+
+/// What this node does now.
+#[derive(Default)]
+struct Running {
+    jobs: JoinSet<Result<(), Error>>,
+    /// The kind of each, by its task.
+    tasks: HashMap<tokio::task::Id, String>,
+    /// How many there are of each kind.
+    kinds: HashMap<String, usize>,
+}
+
+impl Running {
+    fn start(&mut self, app: &App, job: Job) {
+        let (app, kind) = (app.clone(), job.kind.clone());
+        let task = self.jobs.spawn(async move { run_one(&app, job).await });
+        *self.kinds.entry(kind.clone()).or_default() += 1;
+        self.tasks.insert(task.id(), kind);
+    }
+
+    /// Waits until one has ended; false when there is none.
+    async fn ended(&mut self) -> bool {
+        let Some(ended) = self.jobs.join_next_with_id().await else { return false };
+        let task = match &ended {
+            Ok((task, _)) => *task,
+            Err(panic) => panic.id(),
+        };
+        if let Some(count) = self.tasks.remove(&task).and_then(|kind| self.kinds.get_mut(&kind)) {
+            *count -= 1;
+        }
+        report(ended.map(|(_, result)| result));
+        true
+    }
 }
 
 fn report(ended: Result<Result<(), Error>, JoinError>) {
@@ -140,40 +169,64 @@ fn report(ended: Result<Result<(), Error>, JoinError>) {
     }
 }
 
-async fn claim(app: &App, most: usize) -> Result<Vec<Job>, Error> {
+/// Takes what is due, codes first, as far as there are places; `running` says how many are taken.
+async fn claim(app: &App, running: &HashMap<String, usize>) -> Result<Vec<Job>, Error> {
     // Asking costs nothing; only a claim has to wait for the writer.
     let (at, lease) = (app.clock.now().at, app.ids.uuid().to_string());
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let any = sql!(
-        "SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $1
-                  AND replace($2, ',' || kind || ',', '') = $2 ORDER BY due_at, id LIMIT 1"
-    );
     // While the clock may be wrong, what erases or cancels waits.
     let held = if app.timing.is_doubtful(at) { crate::jobs::ERASING } else { "" };
-    let due = app
-        .db
-        .point("outbox.due", move |tx| Ok::<_, Error>(tx.query_opt(any, params![at, held], |_| Ok(()))?));
-    if due.await?.is_none() {
+    let due = app.db.read("outbox.due", move |tx| due_kinds(tx, at)).await?;
+    let places = |(kind, is_message): (String, bool)| {
+        let most = if is_message { MESSAGES_AT_ONCE } else { AT_ONCE };
+        let free = most.saturating_sub(running.get(&kind).copied().unwrap_or(0));
+        let may_run = free > 0 && !held.contains(&format!(",{kind},"));
+        may_run.then(|| (kind, i64::try_from(free).unwrap_or(i64::MAX)))
+    };
+    let mut free: Vec<(String, i64)> = due.into_iter().filter_map(places).collect();
+    if free.is_empty() {
         return Ok(Vec::new());
     }
+    free.sort_by_key(|(kind, _)| kind != sms_codes::CODE);
     // Rows another node is claiming are skipped, not waited for.
     let update = pick!(
         "UPDATE outbox SET lease = $1, due_at = $2, attempts = attempts + 1
-         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $3
-                        AND replace($5, ',' || kind || ',', '') = $5 ORDER BY due_at, id LIMIT $4)
-         RETURNING id, kind, recipient, payload, attempts - 1 AS attempts, deadline",
+         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND kind = $5 AND due_at <= $3
+                       ORDER BY due_at, id LIMIT $4)
+          RETURNING id, kind, recipient, payload, attempts - 1 AS attempts, deadline",
         "UPDATE outbox SET lease = $1, due_at = $2, attempts = attempts + 1
-         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= $3
-                        AND replace($5, ',' || kind || ',', '') = $5 ORDER BY due_at, id LIMIT $4
-                      FOR UPDATE SKIP LOCKED)
+          WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND kind = $5 AND due_at <= $3
+                       ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
          RETURNING id, kind, recipient, payload, attempts - 1 AS attempts, deadline"
     );
     app.db
         .write("outbox.claim", move |tx| {
-            let values = params![&lease, at + LEASE, at, most, held];
-            Ok::<_, Error>(tx.query(update, values, |row| job(row, &lease))?)
+            let mut claimed = Vec::new();
+            for (kind, most) in &free {
+                let values = params![&lease, at + LEASE, at, *most, kind];
+                claimed.extend(tx.query(update, values, |row| job(row, &lease))?);
+            }
+            Ok::<_, Error>(claimed)
         })
         .await
+}
+
+/// The kinds of which something is due, and whether they are messages. It steps from kind to kind, however many
+/// rows wait.
+fn due_kinds(tx: &mut Tx<'_>, at: Millis) -> Result<Vec<(String, bool)>, Error> {
+    let list = sql!(
+        "WITH RECURSIVE waiting (kind) AS (
+             SELECT min(kind) FROM outbox WHERE state = 'waiting'
+             UNION ALL
+             SELECT (SELECT min(o.kind) FROM outbox o WHERE o.state = 'waiting' AND o.kind > w.kind)
+             FROM waiting w WHERE w.kind IS NOT NULL)
+         SELECT w.kind, (SELECT o.is_message FROM outbox o WHERE o.state = 'waiting' AND o.kind = w.kind
+                         ORDER BY o.due_at, o.id LIMIT 1) AS is_message
+         FROM waiting w
+         WHERE w.kind IS NOT NULL
+           AND EXISTS (SELECT 1 FROM outbox o WHERE o.state = 'waiting' AND o.kind = w.kind AND o.due_at <= $1)
+         ORDER BY w.kind"
+    );
+    Ok(tx.query(list, params![at], |row| Ok((row.get("kind")?, row.get("is_message")?)))?)
 }
 
 async fn run_one(app: &App, job: Job) -> Result<(), Error> {

@@ -16,7 +16,7 @@ use crate::http::fields::{Day, Line, Name, optional};
 use crate::http::page::{Items, Page, PageQuery};
 use crate::phone;
 use crate::slots::{self, Schedule, ScheduleRequest, StaffListed};
-use crate::{homemaking, outbox, staff::audit, visitors};
+use crate::{budgets, homemaking, outbox, staff::audit, visitors};
 
 type Outcome = Result<Reply, Error>;
 
@@ -183,6 +183,8 @@ pub struct Stats {
     messages_waiting: i64,
     /// Messages given up, which staff may send again.
     messages_given_up: i64,
+    /// How much of the day's budget for messages that callers cause is used, in percent.
+    message_budget_percent: i64,
 }
 
 /// The numbers of the day.
@@ -192,6 +194,7 @@ pub async fn show_stats(State(app): State<App>, _: Auditor) -> Outcome {
     let now = app.clock.now();
     let today = now.local().date();
     let (from, to) = day_range(today, now.zone());
+    let (at, per_day) = (now.at, app.config.messages.per_day);
     let stats = app.db.read("staff.stats", move |tx| {
         let (appointments_today, sign_ins_today) = slots::counts_between(tx, from, to)?;
         let (open_orders, open_refunds, appeals_waiting) = homemaking::open_counts(tx)?;
@@ -205,6 +208,7 @@ pub async fn show_stats(State(app): State<App>, _: Auditor) -> Outcome {
             visits_today: visitors::count_between(tx, from, to)?,
             messages_waiting: outbox::count(tx, outbox::State::Waiting)?,
             messages_given_up: outbox::count(tx, outbox::State::GivenUp)?,
+            message_budget_percent: budgets::used_percent(tx, per_day, at)?,
         })
     });
     Reply::ok(&stats.await?)

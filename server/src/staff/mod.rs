@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::http::choice::{Choice, choice_field};
 use crate::http::fields::{Field as _, Name, Scalar};
 use crate::ids::fingerprint;
-use crate::passwords::{self, GuessLimit};
+use crate::passwords::{self, GUESS_WINDOW, GuessLimit};
 
 pub use audit::{record as record_change, record_by as record_change_by};
 pub use store::clean_up;
@@ -205,12 +205,15 @@ fn guesses_at(username: &str) -> String {
     format!("staff login {username}\n")
 }
 
-/// What a wrong password for `username` from `address` counts towards.
-fn guess_limits(username: &str, address: IpAddr) -> Vec<GuessLimit> {
+/// What a wrong password for `username` from `address` counts towards. What strangers do does not shut out an
+/// address from which that account was logged in to lately.
+fn guess_limits(username: &str, address: IpAddr, is_known: bool) -> Vec<GuessLimit> {
     let everywhere = guesses_at(username);
     let here = format!("{everywhere}{address}");
-    vec![
-        GuessLimit { name: here, most: GUESSES_FROM_ADDRESS },
-        GuessLimit { name: everywhere, most: GUESSES_FROM_EVERYWHERE },
-    ]
+    let limit = |name, most| GuessLimit { name, most, window: GUESS_WINDOW, is_ended_by_success: true };
+    let mut limits = vec![limit(here, GUESSES_FROM_ADDRESS)];
+    if !is_known {
+        limits.push(limit(everywhere, GUESSES_FROM_EVERYWHERE));
+    }
+    limits
 }

@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::clock::SECOND;
+use crate::clock::{Millis, SECOND};
 use crate::error::{Error, Text};
 use crate::http::access::{Auditor, SESSION_COOKIE, expect_own_origin};
 use crate::http::envelope::Reply;
 use crate::http::extract::Input;
 use crate::http::fields::{Name, Password};
-use crate::http::limits::{self, ClientAddress};
+use crate::http::limits::{ClientAddress, Try};
 use crate::ids::fingerprint;
-use crate::passwords::{self, Guess};
+use crate::logins::{self, Kind};
+use crate::passwords::{self, Guess, Lane};
 use crate::staff::{Credential, Role, StaffMember, audit, guess_limits, store};
 
 /// A reply that sets the console's cookie.
@@ -57,21 +58,34 @@ pub async fn start_session(
     refuse_foreign_page(&parts, &app)?;
     let at = app.clock.now().at;
     let failures = format!("staff login address {}", address.0);
-    limits::refuse_after_failures(&app, failures.clone(), at).await?;
     let username = String::from(input.value.username);
+    let attempt = begin(&app, failures, address, &username, at).await?;
     let wanted = username.clone();
     let login = app.db.point("staff.login", move |tx| store::login_of(tx, &wanted)).await?;
+    let who = known_as(&username);
+    let wanted = who.clone();
+    let is_known =
+        app.db.point("staff.known", move |tx| logins::is_known(tx, &wanted, address.0, at)).await?;
     let hash = login.as_ref().map(|login| login.password_hash.clone());
     let password = input.value.password.reveal().to_owned();
-    let guess = passwords::guess(&app, guess_limits(&username, address.0), password, hash, at).await?;
+    let lane = if is_known { Lane::Known } else { Lane::Staff };
+    let limits = guess_limits(&username, address.0, is_known);
+    let guess = match passwords::guess(&app, lane, limits, password, hash, at).await {
+        Ok(guess) => guess,
+        // Nothing was guessed at.
+        Err(error) => {
+            attempt.give_back(&app).await?;
+            return Err(error);
+        }
+    };
     let login = match (guess, login) {
         (Guess::Right, Some(login)) if login.active => login,
         (Guess::Locked { retry_after }, _) => {
-            limits::count_failure(&app, failures, at).await?;
+            logins::locked(&app, Kind::Staff, address, &username).await;
             return Err(Error::too_many_requests(retry_after));
         }
         _ => {
-            limits::count_failure(&app, failures, at).await?;
+            logins::refused(&app, Kind::Staff, address, &username).await;
             return Err(wrong());
         }
     };
@@ -88,16 +102,38 @@ pub async fn start_session(
     let started = app.db.write("staff.log_in", move |tx| {
         let started = store::insert_session(tx, &login, &staff.token_hash, at, at + lifetime)?;
         if started {
-            audit::record(tx, &staff, "session.start", &target(&staff), &Value::Null, &json!({}), at)?;
+            let after = json!({ "address": address.0.to_string() });
+            audit::record(tx, &staff, "session.start", &target(&staff), &Value::Null, &after, at)?;
+            logins::remember(tx, &who, address.0, at)?;
         }
         Ok::<_, Error>(started)
     });
     if !started.await? {
         return Err(wrong());
     }
+    attempt.give_back(&app).await?;
     let expires_in = lifetime / SECOND;
     let cookie = cookie(&app, &token, expires_in);
     Ok((cookie, Reply::ok(&StaffSession { token, expires_in, username, role })?))
+}
+
+/// How the account is called among the known addresses.
+fn known_as(username: &str) -> String {
+    format!("staff {username}")
+}
+
+async fn begin(
+    app: &App,
+    failures: String,
+    address: ClientAddress,
+    username: &str,
+    at: Millis,
+) -> Result<Try, Error> {
+    let attempt = Try::begin(app, failures, at).await;
+    if attempt.is_err() {
+        logins::locked(app, Kind::Staff, address, username).await;
+    }
+    attempt
 }
 
 /// One message whether it is the name that is unknown, the password that is wrong, or the account

@@ -8,6 +8,7 @@ use crate::app::{App, Mode};
 use crate::error::Error;
 use crate::http::access;
 use crate::ids::fingerprint;
+use crate::logins::{self, Kind};
 use crate::phone;
 use crate::staff::{self, Device, Role, StaffMember};
 use crate::visitors::{BindingRole, directory, store};
@@ -158,6 +159,12 @@ impl Caller {
         }
     }
 
+    /// Whether the caller's wishes have a budget: neither staff nor a device, nor anybody where nobody is asked.
+    #[must_use]
+    pub fn is_stranger(&self) -> bool {
+        matches!(self, Self::Wechat(_))
+    }
+
     /// The member of staff whose change goes into the audit log.
     #[must_use]
     pub fn staff(&self) -> Option<StaffMember> {
@@ -242,15 +249,19 @@ impl FromRequestParts<App> for Newcomer {
             return Ok(Self(Some(Caller::Anyone)));
         }
         if let Some(key) = parts.headers.get("x-device-key").and_then(|value| value.to_str().ok()) {
-            let device = staff::device_of_key(app, key).await?.ok_or_else(Error::unauthenticated)?;
-            return Ok(Self(Some(Caller::Device(device))));
+            return match staff::device_of_key(app, key).await? {
+                Some(device) => Ok(Self(Some(Caller::Device(device)))),
+                None => Err(logins::refuse_session(app, parts, Kind::Device).await),
+            };
         }
         let is_staff = access::bearer(&parts.headers).is_some()
             || access::cookie(&parts.headers, access::SESSION_COOKIE).is_some();
         match wechat_session(parts, app).await? {
             Session::Of(user) => return Ok(Self(Some(Caller::Wechat(user)))),
             // A browser may hold a console session, too: one that is over must not hide the other.
-            Session::Over if !is_staff => return Err(Error::unauthenticated()),
+            Session::Over if !is_staff => {
+                return Err(logins::refuse_session(app, parts, Kind::VisitorSession).await);
+            }
             Session::Over | Session::None => {}
         }
         if is_staff {

@@ -1,6 +1,7 @@
 //! What visitors causes to happen later.
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use yuyue_db::Tx;
 
 use crate::adapters::koala::{KoalaError, KoalaErrorKind};
@@ -9,9 +10,9 @@ use crate::adapters::wechat::{AccessToken, CloudMessage, TemplateMessage, Wechat
 use crate::app::App;
 use crate::clock::{DAY, HOUR, MINUTE, Millis, SECOND};
 use crate::error::Error;
-use crate::outbox::ensure_recurring;
 use crate::outbox::worker::{Done, Failed, Job};
-use crate::visitors::messages::{self, Content, Payload, SMS, WECHAT};
+use crate::outbox::{self, NewJob, ensure_recurring};
+use crate::visitors::messages::{self, Content, Event, Payload, SMS, Teller, WECHAT};
 use crate::visitors::{binding, directory, hosts, settings, store};
 
 pub const KOALA_CREATE: &str = "visitors.koala_create";
@@ -21,6 +22,7 @@ pub const BINDINGS: &str = "visitors.bindings";
 pub const DIRECTORY: &str = "visitors.directory";
 pub const INDEX: &str = "visitors.index";
 pub const RETENTION: &str = "visitors.retention";
+const MORE_WAITING: &str = "visitors.more_waiting";
 
 /// How long a fault that only a person can repair waits before the next try.
 const BACK_OFF: Millis = 5 * MINUTE;
@@ -56,6 +58,47 @@ fn read<T: DeserializeOwned>(job: &Job) -> Result<T, Failed> {
     serde_json::from_str(&job.payload).map_err(|error| give_up(error.to_string()))
 }
 
+/// An employee who was told of an application lately and will be told at the end of the hour of what came since.
+#[derive(Serialize, Deserialize)]
+struct MoreWaiting {
+    phone_key: String,
+    since: Millis,
+}
+
+/// Writes the job that tells an employee at `due_at` of what waits by then; one is enough.
+///
+/// # Errors
+/// When the database refuses.
+pub fn enqueue_more_waiting(
+    tx: &mut Tx<'_>,
+    phone_key: &str,
+    due_at: Millis,
+    at: Millis,
+) -> Result<(), Error> {
+    let payload = MoreWaiting { phone_key: phone_key.to_owned(), since: at };
+    let payload = serde_json::to_string(&payload).map_err(|error| Error::internal(error.to_string()))?;
+    let job = NewJob { kind: MORE_WAITING, recipient: "", payload: &payload, due_at, deadline: due_at + DAY };
+    outbox::enqueue_once(tx, &job, &format!("{MORE_WAITING} {phone_key}"), at)
+}
+
+/// Tells an employee of the newest application that waits and that they were not told of, if there is one.
+async fn tell_of_more(app: &App, job: &Job) -> Result<Done, Failed> {
+    let MoreWaiting { phone_key, since } = read(job)?;
+    let (app_too, now) = (app.clone(), app.clock.now());
+    app.db
+        .write("visitors.tell_of_more", move |tx| {
+            let newest = store::visits::newest_waiting(tx, &phone_key, since, now.at)?;
+            let Some(visit) = newest else { return Ok(()) };
+            let people = store::visits::people(tx, visit.id)?;
+            let base = app_too.config.server.public_url.as_str();
+            let teller =
+                Teller { app: &app_too, visit: &visit, people: &people, now: &now, base, is_budgeted: true };
+            teller.tell_employee(tx, Event::ApprovalReminder)
+        })
+        .await?;
+    Ok(Done::Finished)
+}
+
 /// Does one job of this product; `None` for one of another.
 ///
 /// # Errors
@@ -71,6 +114,7 @@ pub async fn run(app: &App, job: &Job) -> Option<Result<Done, Failed>> {
         DIRECTORY => refresh_directory(app).await,
         INDEX => index(app).await,
         RETENTION => erase_old(app).await,
+        MORE_WAITING => tell_of_more(app, job).await,
         _ => return None,
     })
 }

@@ -6,23 +6,22 @@ use serde_json::{Map, Value};
 use yuyue_db::Tx;
 
 use crate::app::App;
-use crate::clock::{DAY, Now};
-use crate::config::{SmsLink, Templates};
+use crate::budgets::{self, For};
+use crate::clock::{self, DAY, Now};
+use crate::config::Templates;
 use crate::error::Error;
 use crate::outbox::{NewJob, enqueue};
 use crate::phone;
 use crate::secrets::Secrets;
 use crate::visitors::store::bindings::Kept;
 use crate::visitors::store::visits::{Person, Visit};
-use crate::visitors::{Binding, BindingRole, directory, period, qr, rules, settings, store};
+use crate::visitors::{Binding, BindingRole, directory, jobs, period, qr, rules, settings, store};
 
 /// The outbox's kinds of message.
 pub const WECHAT: &str = "visitors.wechat";
 pub const SMS: &str = "visitors.sms";
 
 const PURPOSE: &str = "visitors.message";
-/// The longest text variable Aliyun takes; WeChat cuts its own.
-const LONGEST_PARAM: usize = 30;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +114,8 @@ pub struct Teller<'t> {
     pub now: &'t Now,
     /// Where this server is reached.
     pub base: &'t str,
+    /// Whether a stranger's wish makes us write: then there are budgets.
+    pub is_budgeted: bool,
 }
 
 impl Teller<'_> {
@@ -183,6 +184,9 @@ impl Teller<'_> {
         if phone.is_empty() {
             return Ok(());
         }
+        if self.is_budgeted && !self.may_tell(tx, phone)? {
+            return Ok(());
+        }
         let (wechat, sms) = event.templates(templates);
         // A receipt is the one message that staff may do without.
         let is_wanted = |template: &str| event != Event::ApplyReceipt || !template.is_empty();
@@ -202,6 +206,23 @@ impl Teller<'_> {
             self.enqueue(tx, SMS, (event, phone), &content)?;
         }
         Ok(())
+    }
+
+    /// Whether there is a budget for a message to this phone. Employees are told once in a while, and then again
+    /// if more waits; what one's own application causes counts in all only.
+    fn may_tell(&self, tx: &mut Tx<'_>, phone: &str) -> Result<bool, Error> {
+        let (key, at) = (phone::key(phone), self.now.at);
+        if key != phone::key(&self.visit.proposer) {
+            if store::directory::find_by_phone(tx, &key)?.is_some() {
+                if let Err(later) = budgets::may_be_told(tx, &key, at)? {
+                    jobs::enqueue_more_waiting(tx, &key, later, at)?;
+                    return Ok(false);
+                }
+            } else if !budgets::may_receive(tx, &key, at)? {
+                return Ok(false);
+            }
+        }
+        Ok(budgets::spend(self.app, tx, For::Stranger, at)?.is_ok())
     }
 
     fn enqueue(
@@ -239,20 +260,18 @@ impl Teller<'_> {
 
     fn sms_params(&self, person: &Person, token: Option<&str>) -> Map<String, Value> {
         let visit = self.visit;
+        let time = |at| clock::brief(clock::local(self.now.zone(), at));
         let mut entries = vec![
-            ("name", short(&person.name)),
-            ("company", short(&visit.come_from)),
-            ("interviewee", short(&visit.interviewee)),
-            ("time", period(visit.starts_at, visit.ends_at, self.now)),
-            ("place", short(&self.app.config.visitors.place)),
+            ("name", person.name.clone()),
+            ("company", visit.come_from.clone()),
+            ("interviewee", visit.interviewee.clone()),
+            ("time", time(visit.starts_at)),
+            ("until", time(visit.ends_at)),
+            ("place", self.app.config.visitors.place.clone()),
             ("purpose", rules::purpose(visit.purpose).to_owned()),
         ];
         if let Some(token) = token {
-            let base = match self.app.config.visitors.sms_link {
-                SmsLink::Path => "",
-                SmsLink::Url => self.base,
-            };
-            entries.push(("link", qr::image_url(base, token)));
+            entries.push(("link", qr::page_path(token)));
         }
         entries.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
     }
@@ -285,11 +304,4 @@ pub fn obstacle(
     let Some(visit) = store::visits::find(tx, payload.visit_id)? else { return Ok(None) };
     let has_left = directory::has_left(app, tx, &visit.interviewee, &visit.interviewee_phone)?;
     Ok(has_left.then_some("the employee has left"))
-}
-
-fn short(text: &str) -> String {
-    if text.chars().count() <= LONGEST_PARAM {
-        return text.to_owned();
-    }
-    text.chars().take(LONGEST_PARAM - 1).chain(['…']).collect()
 }

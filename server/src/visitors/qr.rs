@@ -1,5 +1,7 @@
 //! Pass codes (访客二维码): their text, how it is read back, and their picture.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fast_qr::{ECL, QRBuilder};
 use jpeg_encoder::{ColorType, Encoder};
 
@@ -23,6 +25,20 @@ pub fn content(visit_id: i64, token: &str) -> String {
 #[must_use]
 pub fn image_url(base: &str, token: &str) -> String {
     format!("{base}/qrcode/{token}.jpg")
+}
+
+/// The path of the page that shows a code, short enough for a text message.
+#[must_use]
+pub fn page_path(token: &str) -> String {
+    let bytes = hex::decode(token).unwrap_or_default();
+    format!("/q/{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// The token in the last part of [`page_path`].
+#[must_use]
+pub fn token_of_page(part: &str) -> Option<String> {
+    let bytes: [u8; 16] = URL_SAFE_NO_PAD.decode(part).ok()?.try_into().ok()?;
+    Some(hex::encode(bytes))
 }
 
 /// What a reader sent.
@@ -120,6 +136,16 @@ mod tests {
         }
         assert_eq!(read(&format!("{{\"id\":1.5,\"qrcode\":\"{TOKEN}\"}}")), None);
         assert_eq!(read(&format!("{TOKEN}{}", " ".repeat(600))), ours(None), "blanks do not count");
+    }
+
+    #[test]
+    fn the_short_address_holds_the_token() {
+        let path = page_path(TOKEN);
+        assert_eq!(path.len(), 25);
+        assert_eq!(token_of_page(path.strip_prefix("/q/").unwrap()).as_deref(), Some(TOKEN));
+        for wrong in ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAAA==", "甲"] {
+            assert_eq!(token_of_page(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod architecture;
 mod bad_input;
 mod clients;
 mod database;
+mod guessing;
 mod homemaking;
 mod house;
 mod idempotency;

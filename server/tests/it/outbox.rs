@@ -24,6 +24,8 @@ both! {
     a_job_nobody_knows_is_given_up,
     what_is_long_finished_is_forgotten,
     the_demo_makes_the_gateway_misbehave,
+    a_gateway_that_does_not_answer_holds_up_its_own_messages_only,
+    codes_go_before_all_else,
 }
 
 only_sqlite!(what_the_process_before_held_is_free);
@@ -271,4 +273,52 @@ async fn the_demo_makes_the_gateway_misbehave(app: TestApp) {
     assert_eq!(app.drain_outbox().await.len(), 1);
     let wrong = app.post("/demo/faults", json!({ "sms": "tired" })).await.expect(400);
     assert_eq!(wrong.json()["field"], "sms");
+}
+
+/// Writes jobs of a kind nobody knows, which end as soon as they are looked at.
+async fn add_unknown(app: &TestApp, number: usize) {
+    let at = app.clock.now().at;
+    for _ in 0..number {
+        let insert = format!(
+            "INSERT INTO outbox
+                 (kind, is_message, recipient, payload, state, attempts, due_at, deadline, last_error, created_at)
+             VALUES ('a.job_of_another_version', FALSE, '', '', 'waiting', 0, {at}, {at}, '', {at})"
+        );
+        app.execute(&insert).await;
+    }
+}
+
+async fn a_gateway_that_does_not_answer_holds_up_its_own_messages_only(app: TestApp) {
+    // Of which sixteen at a time would take a minute.
+    for number in 0..200 {
+        app.ask(&format!("133{number:08}")).await;
+    }
+    app.gateway(Fault::Slow);
+    let worker = app.app().clone();
+    let worker = tokio::spawn(async move { worker::run(worker).await });
+    soon("as many messages are under way as have places", async {
+        while app.world().sms.requests() < 32 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    add_unknown(&app, 20).await;
+    let done =
+        "SELECT count(*) AS value FROM outbox WHERE kind = 'a.job_of_another_version' AND state <> 'waiting'";
+    soon("the jobs of another kind", async {
+        while app.number(done).await < 20 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    worker.abort();
+    app.gateway(Fault::Ok);
+    app.leaves_messages();
+}
+
+async fn codes_go_before_all_else(app: TestApp) {
+    add_unknown(&app, 3).await;
+    app.ask(MOBILE).await;
+    worker::work(app.app()).await.unwrap();
+    assert_eq!(app.world().sms.received_by(MOBILE).len(), 1, "in the first round, whatever waits longer");
 }

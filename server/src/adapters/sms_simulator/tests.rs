@@ -28,6 +28,7 @@ impl Bench {
             access_key_secret: "secret".into(),
             sign_name: "云 约+约*~".into(),
             verification_templates: vec!["SMS_1".into()],
+            promotion_templates: vec!["SMS_3".into()],
             flow_limits: true,
         };
         let simulator = SmsSimulator::start(clock.clone(), account).await.unwrap();
@@ -306,4 +307,35 @@ async fn the_gateway_answers_what_the_provider_would() {
     // A nonce is remembered for as long as its date could pass.
     bench.clock.advance(15 * MINUTE);
     assert_eq!(QUERY.answer(&bench).await, refused(400, "SignatureNonceUsed"));
+}
+
+#[tokio::test]
+async fn variables_that_the_provider_refuses_are_refused() {
+    let bench = Bench::new().await;
+    let send = async |template: &str, value: Value| {
+        let message = SmsMessage { template: template.into(), ..notice("7") };
+        let params = Map::from_iter([("name".to_owned(), value)]);
+        bench.client.send_as_is(&message, &params, bench.clock.now().at).await
+    };
+    for (value, code) in [
+        (Value::Null, "isv.INVALID_JSON_PARAM"),
+        (7.into(), "isv.INVALID_JSON_PARAM"),
+        ("".into(), "isv.TEMPLATE_MISSING_PARAMETERS"),
+        (" \u{3000}".into(), "isv.TEMPLATE_MISSING_PARAMETERS"),
+        ("一".repeat(36).into(), "isv.PARAM_LENGTH_LIMIT"),
+        ("http://127.0.0.1/q/1".into(), "isv.PARAM_NOT_SUPPORT_URL"),
+        ("见 example.com/x".into(), "isv.PARAM_NOT_SUPPORT_URL"),
+    ] {
+        let refused = send("SMS_2", value.clone()).await;
+        assert!(
+            matches!(&refused, Err(SmsError::GiveUp { reason }) if reason.starts_with(code)),
+            "{value} {refused:?}"
+        );
+    }
+    assert_eq!(bench.simulator.received(), []);
+    for (template, value) in
+        [("SMS_2", "一".repeat(35)), ("SMS_2", "11-26 23:50".into()), ("SMS_3", "https://a.example".into())]
+    {
+        send(template, value.into()).await.unwrap();
+    }
 }

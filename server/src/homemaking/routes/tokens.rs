@@ -13,8 +13,9 @@ use crate::homemaking::{CATEGORIES, codes, store};
 use crate::http::envelope::{HomemakingReply, Reply};
 use crate::http::extract::Input;
 use crate::http::fields::{Id, Line, optional};
-use crate::http::limits::{self, ClientAddress};
+use crate::http::limits::{ClientAddress, Try};
 use crate::ids::fingerprint;
+use crate::logins::{self, Kind};
 
 #[derive(Deserialize, ToSchema)]
 pub struct TokenRequest {
@@ -37,7 +38,13 @@ pub async fn log_in(State(app): State<App>, address: ClientAddress, input: Input
     let request = input.value;
     let at = app.clock.now().at;
     let failures = format!("homemaking address {}", address.0);
-    limits::refuse_after_failures(&app, failures.clone(), at).await?;
+    let attempt = match Try::begin(&app, failures, at).await {
+        Ok(attempt) => attempt,
+        Err(error) => {
+            logins::locked(&app, Kind::Market, address, "").await;
+            return Err(error);
+        }
+    };
     let pair = pair_fingerprint(&app, &request.i_code, request.order_no.0);
     let token = hex::encode(app.ids.bytes::<16>());
     let (hash, expires_at) = (fingerprint(&token), at + app.config.homemaking.token_lifetime);
@@ -47,9 +54,10 @@ pub async fn log_in(State(app): State<App>, address: ClientAddress, input: Input
         Ok::<_, Error>(true)
     });
     if !logged_in.await? {
-        limits::count_failure(&app, failures, at).await?;
+        logins::refused(&app, Kind::Market, address, "").await;
         return Err((&codes::UNKNOWN_PAIR).into());
     }
+    attempt.give_back(&app).await?;
     Reply::ok(&UserToken { token })
 }
 

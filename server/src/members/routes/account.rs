@@ -12,6 +12,7 @@ use crate::http::access;
 use crate::http::envelope::Reply;
 use crate::http::extract::Input;
 use crate::http::fields::{ClearableLine, IntIn, Line, Password, optional};
+use crate::http::limits::ClientAddress;
 use crate::members::rules::RegionFault;
 use crate::members::store::Account;
 use crate::members::{Member, regions, rules, store};
@@ -208,6 +209,7 @@ pub struct PasswordChange {
 pub async fn change_password(
     State(app): State<App>,
     member: Member,
+    address: ClientAddress,
     input: Input<PasswordChange>,
 ) -> Outcome {
     let (change, now) = (input.value, app.clock.now());
@@ -227,7 +229,7 @@ pub async fn change_password(
     }
     if !needs_no_proof {
         let old = required(change.password, "password")?;
-        expect_password(&app, &account, old.reveal().to_owned(), &now).await?;
+        expect_password(&app, &account, old.reveal().to_owned(), address, &now).await?;
     }
     let value = change.value.reveal().to_owned();
     if !rules::is_long_enough(&value) {

@@ -40,10 +40,10 @@ pub async fn send_code(State(app): State<App>, address: ClientAddress, input: In
     let CodeRequest { is_voice, is_try, mobile } = input.value;
     let (now, kind) = (app.clock.now(), (is_set(is_voice), is_set(is_try)));
     let wanted = Wanted::new(&app, (Purpose::Login, mobile.into()), kind, address, now.at)?;
-    let limits = app.config.members.clone();
+    let app_too = app.clone();
     let once = (input.once, format!("address {}", address.0), &now);
     idempotency::write(&app, "members.send_code", once, StatusCode::OK, move |tx| {
-        let sent = sms_codes::send(tx, &wanted, &limits)?;
+        let sent = sms_codes::send(&app_too, tx, &wanted)?;
         Ok(CodeSent { expires_in: sent.map_err(|_| &rules::CODE_TOO_OFTEN)? })
     })
     .await

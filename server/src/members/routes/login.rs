@@ -12,8 +12,9 @@ use crate::error::{Code, Error};
 use crate::http::envelope::Reply;
 use crate::http::extract::Input;
 use crate::http::fields::{IntIn, Line, Mobile, OpenId, Password, optional};
-use crate::http::limits::{self, ClientAddress};
+use crate::http::limits::{self, ClientAddress, Try};
 use crate::ids::fingerprint;
+use crate::logins::{self, Kind};
 use crate::members::{Member, PointEvent, grant_points, rules, store};
 use crate::sms_codes::{self, Fault, Purpose};
 use crate::{passwords, visitors};
@@ -76,32 +77,56 @@ pub async fn log_in(
     }
     let now = app.clock.now();
     let failures = format!("login address {}", address.0);
-    limits::refuse_after_failures(&app, failures.clone(), now.at).await?;
-    let result = match request.grant_type.as_str() {
-        "sms_code" => log_in_by_code(&app, &parts, request, &now).await,
-        "password" => log_in_by_password(&app, request, &now).await,
-        "openid" => log_in_by_openid(&app, &parts, request, &now).await,
+    let name = request.mobile.clone().map(String::from).unwrap_or_default();
+    let kind = match request.grant_type.as_str() {
+        "sms_code" => Kind::MemberCode,
+        "password" => Kind::MemberPassword,
+        "openid" => Kind::MemberWechat,
         _ => {
             let (zh, en) = ("应为 sms_code、password 或 openid", "expected sms_code, password or openid");
             return Err(Error::invalid("grant_type", zh, en));
         }
     };
-    if let Err(error) = &result
-        && error.code().is_some()
-    {
-        limits::count_failure(&app, failures, now.at).await?;
+    let attempt = match Try::begin(&app, failures, now.at).await {
+        Ok(attempt) => attempt,
+        Err(error) => {
+            logins::locked(&app, kind, address, &name).await;
+            return Err(error);
+        }
+    };
+    let caller = Caller { parts: &parts, address };
+    let result = match kind {
+        Kind::MemberCode => log_in_by_code(&app, &caller, request, &now).await,
+        Kind::MemberPassword => log_in_by_password(&app, &caller, request, &now).await,
+        _ => log_in_by_openid(&app, &caller, request, &now).await,
+    };
+    // A wrong request or a busy server is no failed login.
+    if result.as_ref().err().and_then(Error::code).is_none() {
+        attempt.give_back(&app).await?;
     }
     Reply::ok(&result?)
 }
 
-async fn log_in_by_code(app: &App, parts: &Parts, request: LoginRequest, now: &Now) -> Result<Token, Error> {
+/// Who logs in, as the connection and the headers say.
+struct Caller<'c> {
+    parts: &'c Parts,
+    address: ClientAddress,
+}
+
+async fn log_in_by_code(
+    app: &App,
+    caller: &Caller<'_>,
+    request: LoginRequest,
+    now: &Now,
+) -> Result<Token, Error> {
+    let Caller { parts, address } = *caller;
     let mobile = String::from(required(request.mobile, "mobile")?);
     let tried = required(request.sms_code, "sms_code")?;
     let password = request.password.map(|password| password.reveal().to_owned());
     if password.as_ref().is_some_and(|password| !rules::is_long_enough(password)) {
         return Err(Error::invalid("password", "至少 6 个字符", "at least 6 characters"));
     }
-    let checked = sms_codes::check(app, Purpose::Login, &mobile, &tried, now.at).await?;
+    let checked = sms_codes::check(app, Purpose::Login, &mobile, &tried, address, now.at).await?;
     let code_id = checked.map_err(code_fault)?;
     // After the code of ours: one of WeChat's is used up by asking.
     let openid = proven_openid(app, parts, request.openid, request.wechat_code).await?;
@@ -120,8 +145,7 @@ async fn log_in_by_code(app: &App, parts: &Parts, request: LoginRequest, now: &N
     app.db
         .write("members.log_in_by_code", move |tx| {
             if !sms_codes::take(tx, code_id, at)? {
-                let fault = sms_codes::why_not(tx, Purpose::Login, &mobile, at)?;
-                return Err(code_fault(fault).into());
+                return Err((&rules::CODE_USED).into());
             }
             let id = match store::register(tx, &mobile, at)? {
                 Some(id) => {
@@ -141,11 +165,12 @@ async fn log_in_by_code(app: &App, parts: &Parts, request: LoginRequest, now: &N
                 store::set_password(tx, id, hash, *is_weak)?;
                 store::delete_other_tokens(tx, id, "")?;
                 // Whoever locked himself out and proved to own the mobile may try the new one at once.
-                limits::clear(tx, &guesses_at(id))?;
+                limits::clear(tx, &guesses_at(id, address.0))?;
             }
             let (nickname, avatar, gender) = &profile;
             store::fill_profile(tx, id, nickname, avatar, *gender)?;
-            row.insert(tx, id, client, at)
+            row.insert(tx, id, client, at)?;
+            logins::remember(tx, &logins::person(&mobile), address.0, at)
         })
         .await?;
     Ok(token.reply())
@@ -185,13 +210,23 @@ async fn proven_openid(
     Ok(Some(proven))
 }
 
-async fn log_in_by_password(app: &App, request: LoginRequest, now: &Now) -> Result<Token, Error> {
+async fn log_in_by_password(
+    app: &App,
+    caller: &Caller<'_>,
+    request: LoginRequest,
+    now: &Now,
+) -> Result<Token, Error> {
+    let address = caller.address;
     let mobile = String::from(required(request.mobile, "mobile")?);
+    let name = mobile.clone();
     let password = required(request.password, "password")?.reveal().to_owned();
     let account =
         app.db.point("members.account", move |tx| Ok::<_, Error>(store::account_by_mobile(tx, &mobile)?));
-    let account = account.await?.ok_or(&rules::ACCOUNT_NOT_FOUND)?;
-    expect_password(app, &account, password, now).await?;
+    let Some(account) = account.await? else {
+        logins::refused(app, Kind::MemberPassword, address, &name).await;
+        return Err((&rules::ACCOUNT_NOT_FOUND).into());
+    };
+    expect_password(app, &account, password, address, now).await?;
     let (token, at, client) = (NewToken::new(app, now), now.at, request.client_id.0);
     let row = token.clone();
     app.db
@@ -200,7 +235,8 @@ async fn log_in_by_password(app: &App, request: LoginRequest, now: &Now) -> Resu
             if !store::lock_account_with_password(tx, account.id, account.password_hash.as_deref())? {
                 return Err(Error::from(&rules::PASSWORD_INCORRECT));
             }
-            row.insert(tx, account.id, client, at)
+            row.insert(tx, account.id, client, at)?;
+            logins::remember(tx, &logins::person(&account.mobile), address.0, at)
         })
         .await?;
     Ok(token.reply())
@@ -208,18 +244,27 @@ async fn log_in_by_password(app: &App, request: LoginRequest, now: &Now) -> Resu
 
 async fn log_in_by_openid(
     app: &App,
-    parts: &Parts,
+    caller: &Caller<'_>,
     request: LoginRequest,
     now: &Now,
 ) -> Result<Token, Error> {
+    let Caller { parts, address } = *caller;
     let openid = proven_openid(app, parts, request.openid, request.wechat_code).await?;
     let openid = required(openid, "openid")?;
     let account =
         app.db.point("members.openid", move |tx| Ok::<_, Error>(store::account_by_openid(tx, &openid)?));
-    let account = account.await?.ok_or(&rules::ACCOUNT_NOT_FOUND)?;
+    let Some(account) = account.await? else {
+        logins::refused(app, Kind::MemberWechat, address, "").await;
+        return Err((&rules::ACCOUNT_NOT_FOUND).into());
+    };
     let (token, at, client) = (NewToken::new(app, now), now.at, request.client_id.0);
     let row = token.clone();
-    app.db.write("members.log_in_by_openid", move |tx| row.insert(tx, account.id, client, at)).await?;
+    app.db
+        .write("members.log_in_by_openid", move |tx| {
+            row.insert(tx, account.id, client, at)?;
+            logins::remember(tx, &logins::person(&account.mobile), address.0, at)
+        })
+        .await?;
     Ok(token.reply())
 }
 

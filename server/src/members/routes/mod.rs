@@ -4,16 +4,20 @@ mod account;
 mod code;
 mod login;
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::clock::Now;
+use crate::clock::{DAY, Now};
 use crate::error::Error;
 use crate::http::envelope::Reply;
+use crate::http::limits::ClientAddress;
+use crate::logins::{self, Kind};
 use crate::members::rules;
 use crate::members::store::Account;
-use crate::passwords::{self, Guess, GuessLimit};
+use crate::passwords::{self, GUESS_WINDOW, Guess, GuessLimit, Lane};
 
 pub use account::*;
 pub use code::*;
@@ -30,17 +34,47 @@ fn required<T>(value: Option<T>, field: &str) -> Result<T, Error> {
     value.ok_or_else(|| Error::invalid(field, &REQUIRED.zh, &REQUIRED.en))
 }
 
-/// Names the wrong passwords for an account.
-fn guesses_at(account_id: i64) -> String {
-    format!("login account {account_id}")
+/// Names the wrong passwords for an account from one address: a stranger's must not shut out whose it is.
+fn guesses_at(account_id: i64, address: IpAddr) -> String {
+    format!("login account {account_id} {address}")
 }
 
-async fn expect_password(app: &App, account: &Account, password: String, now: &Now) -> Result<(), Error> {
+async fn expect_password(
+    app: &App,
+    account: &Account,
+    password: String,
+    address: ClientAddress,
+    now: &Now,
+) -> Result<(), Error> {
     let Some(stored) = account.password_hash.clone() else { return Err((&rules::PASSWORD_INCORRECT).into()) };
-    let limit = GuessLimit { name: guesses_at(account.id), most: rules::PASSWORD_TRIES };
-    match passwords::guess(app, vec![limit], password, Some(stored), now.at).await? {
+    let who = logins::person(&account.mobile);
+    let (wanted, at) = (who.clone(), now.at);
+    let is_known =
+        app.db.point("members.known", move |tx| logins::is_known(tx, &wanted, address.0, at)).await?;
+    let mut limits = vec![GuessLimit {
+        name: guesses_at(account.id, address.0),
+        most: rules::PASSWORD_TRIES,
+        window: GUESS_WINDOW,
+        is_ended_by_success: true,
+    }];
+    if !is_known {
+        limits.push(GuessLimit {
+            name: logins::strangers(&who),
+            most: logins::STRANGERS_FAILURES,
+            window: DAY,
+            is_ended_by_success: false,
+        });
+    }
+    let lane = if is_known { Lane::Known } else { Lane::Public };
+    match passwords::guess(app, lane, limits, password, Some(stored), at).await? {
         Guess::Right => Ok(()),
-        Guess::Wrong => Err((&rules::PASSWORD_INCORRECT).into()),
-        Guess::Locked { retry_after } => Err(Error::from(&rules::LOCKED).with_retry_after(retry_after)),
+        Guess::Wrong => {
+            logins::refused(app, Kind::MemberPassword, address, &account.mobile).await;
+            Err((&rules::PASSWORD_INCORRECT).into())
+        }
+        Guess::Locked { retry_after } => {
+            logins::locked(app, Kind::MemberPassword, address, &account.mobile).await;
+            Err(Error::from(&rules::LOCKED).with_retry_after(retry_after))
+        }
     }
 }

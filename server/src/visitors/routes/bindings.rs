@@ -15,8 +15,9 @@ use crate::http::envelope::{Nothing, OrNothing, Reply, VisitorsAnswer, VisitorsR
 use crate::http::extract::{Input, PathId, Query};
 use crate::http::fields::{AnyPhone, Field as _, Line, Name, OpenId, Phone, Scalar, optional};
 use crate::http::idempotency;
-use crate::http::limits::{self, ClientAddress};
+use crate::http::limits::{ClientAddress, Try};
 use crate::http::page::{Items, Page, PageQuery};
+use crate::logins::{self, Kind};
 use crate::sms_codes::{self, NotSent, Purpose, Wanted};
 use crate::staff::{Role, record_change};
 use crate::text::mask_phone;
@@ -211,10 +212,10 @@ pub async fn send_code(
     let now = app.clock.now();
     let whom = (Purpose::Binding, input.value.phone.into());
     let wanted = Wanted::new(&app, whom, (false, false), address, now.at)?;
-    let limits = app.config.members.clone();
+    let app_too = app.clone();
     let once = (input.once, format!("address {}", address.0), &now);
     idempotency::write(&app, "visitors.send_code", once, StatusCode::OK, move |tx| {
-        match sms_codes::send(tx, &wanted, &limits)? {
+        match sms_codes::send(&app_too, tx, &wanted)? {
             Ok(expires_in) => Ok(BindingCodeSent { expires_in }),
             Err(NotSent::Phone) => Err((&rules::CODE_TOO_OFTEN).into()),
             Err(NotSent::Budget(seconds)) => Err(Error::too_many_requests(seconds)),
@@ -292,14 +293,17 @@ async fn prove_phone(
     }
     let tried = sms_code.ok_or(&rules::CODE_NEEDED)?;
     let (at, failures) = (app.clock.now().at, format!("binding address {}", address.0));
-    limits::refuse_after_failures(app, failures.clone(), at).await?;
-    match sms_codes::check(app, Purpose::Binding, &new.phone, &tried, at).await? {
-        Ok(id) => Ok(Proof::Code(id)),
-        Err(_) => {
-            limits::count_failure(app, failures, at).await?;
-            Err((&rules::CODE_WRONG).into())
+    let attempt = match Try::begin(app, failures, at).await {
+        Ok(attempt) => attempt,
+        Err(error) => {
+            logins::locked(app, Kind::Binding, address, &new.phone).await;
+            return Err(error);
         }
-    }
+    };
+    let checked = sms_codes::check(app, Purpose::Binding, &new.phone, &tried, address, at).await?;
+    let id = checked.map_err(|_| &rules::CODE_WRONG)?;
+    attempt.give_back(app).await?;
+    Ok(Proof::Code(id))
 }
 
 /// Whoever binds must be that WeChat, by session, by a code of WeChat's, or as documented by saying so; and

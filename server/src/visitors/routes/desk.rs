@@ -186,7 +186,14 @@ async fn admit(app: &App, seen: &Visit, count: usize, (now, base): (&Now, &str))
                     hosts::enqueue_create(tx, *person_id, visit.ends_at, now.at)?;
                 }
             }
-            let teller = Teller { app: &app_too, visit: &visit, people: &people, now: &now, base: &base };
+            let teller = Teller {
+                app: &app_too,
+                visit: &visit,
+                people: &people,
+                now: &now,
+                base: &base,
+                is_budgeted: false,
+            };
             if is_first {
                 teller.tell_employee(tx, Event::VisitorSignIn)?;
             }

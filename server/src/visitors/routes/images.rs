@@ -2,9 +2,9 @@
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::Response;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse as _, Response};
 use base64::Engine as _;
 
 use crate::app::App;
@@ -36,6 +36,36 @@ pub async fn qr_code(State(app): State<App>, Path(name): Path<String>) -> Result
     let found = app.db.point("visitors.picture", move |tx| store::desk::picture(tx, &token, at)).await?;
     let (body, expires_at) = found.ok_or_else(Error::unknown_path)?;
     picture("image/jpeg", &body, ((expires_at - at) / SECOND).min(LONGEST))
+}
+
+/// The page of a code, which the link in a text message opens; it names nobody.
+#[utoipa::path(get, path = "/q/{code}", tag = "visitors", security(()), params(("code" = String, Path)),
+    responses((status = 200, content_type = "text/html", body = String)))]
+pub async fn pass_page(State(app): State<App>, Path(code): Path<String>) -> Result<Response, Error> {
+    let token = qr::token_of_page(&code);
+    let at = app.clock.now().at;
+    let wanted = token.clone().unwrap_or_default();
+    let found = app.db.point("visitors.picture", move |tx| store::desk::picture(tx, &wanted, at)).await?;
+    let Some(token) = token.filter(|_| found.is_some()) else {
+        let over = "<p>通行码已失效，或者链接不完整。</p><p lang=\"en\">This pass has ended, or the link is incomplete.</p>";
+        return Ok((StatusCode::NOT_FOUND, Html(page(over))).into_response());
+    };
+    let shown = format!(
+        "<img src=\"../qrcode/{token}.jpg\" alt=\"访客二维码\"><p>请在入口出示此二维码。</p>\
+         <p lang=\"en\">Please show this code at the entrance.</p>"
+    );
+    Ok(Html(page(&shown)).into_response())
+}
+
+fn page(content: &str) -> String {
+    format!(
+        "<!DOCTYPE html><html lang=\"zh-CN\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta name=\"robots\" content=\"noindex\"><title>访客通行码</title><style>\
+         body{{margin:0;background:#fff;color:#111;font:1.1rem/1.6 system-ui,sans-serif;text-align:center}}\
+         main{{max-width:26rem;margin:0 auto;padding:1rem}}img{{width:100%;image-rendering:pixelated}}\
+         </style></head><body><main><h1>访客通行码</h1>{content}</main></body></html>"
+    )
 }
 
 /// An employee's portrait (员工头像).

@@ -9,6 +9,7 @@ use yuyue_db::Tx;
 
 use super::Outcome;
 use crate::app::{App, Mode};
+use crate::budgets;
 use crate::clock::Now;
 use crate::error::Error;
 use crate::http::access::BaseUrl;
@@ -148,14 +149,30 @@ pub async fn apply(
     let (now, app_too) = (app.clock.now(), app.clone());
     let once = (Some(input.once), caller.name(), &now);
     let judged = now.clone();
-    idempotency::write(&app, "visitors.apply", once, StatusCode::OK, move |tx| {
+    let proposer_key = caller.is_stranger().then(|| phone::key(&new.proposer));
+    let counted = proposer_key.clone();
+    let applied = idempotency::write(&app, "visitors.apply", once, StatusCode::OK, move |tx| {
         rules::check_times(new.starts_at, new.ends_at, judged.at)?;
         if interviewee.clone()?.is_none() && app_too.mode == Mode::Enforced {
             return Err((&rules::NO_INTERVIEWEE).into());
         }
-        book(&app_too, tx, &new, proposal, (&judged, &base))
+        if let Some(proposer) = &counted {
+            let is_application = proposal == Proposal::Application;
+            let allowed = budgets::may_propose(tx, proposer, is_application, judged.at)?;
+            allowed.map_err(Error::too_many_requests)?;
+        }
+        let is_budgeted = counted.is_some();
+        book(&app_too, tx, &new, (proposal, is_budgeted), (&judged, &base))
     })
-    .await
+    .await;
+    // A refusal undoes the count with all the rest, and counts all the same.
+    if let (Err(error), Some(proposer)) = (&applied, proposer_key)
+        && error.kind.status() < 500
+    {
+        let count = move |tx: &mut Tx<'_>| budgets::count_refused_proposal(tx, &proposer, now.at);
+        app.db.write("visitors.count_refused", count).await?;
+    }
+    applied
 }
 
 /// The employee who is to be visited. As documented nobody has to be in the directory, so there
@@ -172,7 +189,7 @@ fn book(
     app: &App,
     tx: &mut Tx<'_>,
     new: &NewVisit,
-    proposal: Proposal,
+    (proposal, is_budgeted): (Proposal, bool),
     (now, base): (&Now, &str),
 ) -> Result<Record, Error> {
     store::blocklist::hold_still(tx)?;
@@ -186,7 +203,7 @@ fn book(
     let id = store::visits::insert(tx, new, now.at)?;
     let visit = store::visits::find(tx, id)?.ok_or(&rules::NO_RECORD)?;
     let people = store::visits::people(tx, id)?;
-    let teller = Teller { app, visit: &visit, people: &people, now, base };
+    let teller = Teller { app, visit: &visit, people: &people, now, base, is_budgeted };
     match proposal {
         Proposal::Invitation => teller.tell_everyone(tx, Event::ApprovalPass)?,
         Proposal::Application => {
@@ -263,7 +280,7 @@ fn authorise(
         if people.first().is_some_and(|visitor| visitor.is_blocked) {
             return Err((&rules::ASK_RECEPTION).into());
         }
-        let teller = Teller { app, visit: &visit, people: &people, now, base };
+        let teller = Teller { app, visit: &visit, people: &people, now, base, is_budgeted: false };
         teller.tell_everyone(tx, Event::ApprovalPass)?;
         return Ok(true);
     }

@@ -67,6 +67,24 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewVisit, at: Millis) -> Result<i64> {
     Ok(id)
 }
 
+/// The newest application to an employee that came at `since` or later and waits for an answer.
+pub fn newest_waiting(
+    tx: &mut Tx<'_>,
+    interviewee_phone_key: &str,
+    since: Millis,
+    at: Millis,
+) -> Result<Option<Visit>> {
+    let newest = sql!(
+        "SELECT id FROM visit
+         WHERE interviewee_phone_key = $1 AND created_at >= $2 AND ends_at > $3 AND authorised_at IS NULL
+           AND refused_at IS NULL
+         ORDER BY created_at DESC, id DESC LIMIT 1"
+    );
+    let id: Option<i64> =
+        tx.query_opt(newest, params![interviewee_phone_key, since, at], |row| row.get("id"))?;
+    id.map_or(Ok(None), |id| find(tx, id))
+}
+
 /// A visit (访客申请记录) without its people.
 #[derive(Clone, Debug)]
 pub struct Visit {

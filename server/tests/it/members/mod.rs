@@ -31,10 +31,6 @@ fn code(number: i64, name: &str) -> (i64, String) {
 }
 
 impl TestApp {
-    async fn ask_for_code(&self, mobile: &str) -> Answer {
-        self.post("/v1/login/sms_code", json!({ "mobile": mobile })).await
-    }
-
     async fn log_in(&self, login: Value) -> Answer {
         self.post("/v1/login/token", login).await
     }

@@ -5,11 +5,16 @@ use yuyue::ids::fingerprint;
 use yuyue::staff::{self, DeviceKind, Role};
 
 use super::TestApp;
+use super::wire::Answer;
 
 impl TestApp {
+    pub async fn ask_for_code(&self, mobile: &str) -> Answer {
+        self.post("/v1/login/sms_code", json!({ "mobile": mobile })).await
+    }
+
     /// Asks for a login code and reads it off the phone.
     pub async fn login_code(&self, mobile: &str) -> String {
-        self.post("/v1/login/sms_code", json!({ "mobile": mobile })).await.expect(200);
+        self.ask_for_code(mobile).await.expect(200);
         self.drain_outbox().await;
         self.newest_code(mobile)
     }

@@ -3,8 +3,10 @@
 mod access;
 mod bindings;
 mod blocking;
+mod budgets;
 mod connections;
 mod desk;
+mod messages;
 mod neighbours;
 mod proving;
 mod races;

@@ -178,7 +178,7 @@ export const en: typeof zh = {
     },
   },
   smsVariables:
-    'SMS variables: name, company, interviewee, time, place, purpose and, after sign-in, link (to the pass).',
+    'SMS variables: name, company, interviewee, time, until, place, purpose and, after sign-in, link (to the pass).',
   wechatVariables:
     'WeChat variables: first, keyword1 visitor, keyword2 interviewee, keyword3 time, keyword4 place, keyword5 purpose, remark. Touching the message opens the pass.',
   needTemplate: 'Enter the template id',

@@ -166,7 +166,7 @@ export const zh = {
     },
   },
   smsVariables:
-    '短信变量：name 访客，company 单位，interviewee 被访人，time 时间，place 地点，purpose 目的，签到后另有 link 通行码链接。',
+    '短信变量：name 访客，company 单位，interviewee 被访人，time 开始时间，until 结束时间，place 地点，purpose 目的，签到后另有 link 通行码链接。',
   wechatVariables:
     '微信变量：first，keyword1 访客，keyword2 被访人，keyword3 时间，keyword4 地点，keyword5 目的，remark。点击消息打开通行码。',
   needTemplate: '请填写模板 ID',

@@ -1,0 +1,24 @@
+-- From where somebody got in lately, by the number or the staff name: such an address is never shut out by
+-- what other addresses do.
+CREATE TABLE known_address (
+    who     TEXT NOT NULL,
+    address TEXT NOT NULL,
+    at      BIGINT NOT NULL,
+    PRIMARY KEY (who, address)
+);
+CREATE INDEX known_address_age ON known_address (at);
+
+-- Who asked for a code: another's does not replace it.
+ALTER TABLE sms_code ADD COLUMN address TEXT NOT NULL DEFAULT '';
+
+-- Each kind of job has places of its own.
+DROP INDEX outbox_due;
+CREATE INDEX outbox_due ON outbox (kind, due_at, id) WHERE state = 'waiting';
+
+-- What staff have set for a kind of message. wechat_fields is a JSON object: the template's field, our value.
+CREATE TABLE notice (
+    kind            TEXT NOT NULL PRIMARY KEY,
+    sms_template    TEXT NOT NULL,
+    wechat_template TEXT NOT NULL,
+    wechat_fields   TEXT NOT NULL
+);
