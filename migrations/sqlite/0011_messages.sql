@@ -15,10 +15,8 @@ ALTER TABLE sms_code ADD COLUMN address TEXT NOT NULL DEFAULT '';
 DROP INDEX outbox_due;
 CREATE INDEX outbox_due ON outbox (kind, due_at, id) WHERE state = 'waiting';
 
--- What staff have set for a kind of message. wechat_fields is a JSON object: the template's field, our value.
+-- Which of our values fills which field of a WeChat template, by kind of message: a JSON object.
 CREATE TABLE notice (
-    kind            TEXT NOT NULL PRIMARY KEY,
-    sms_template    TEXT NOT NULL,
-    wechat_template TEXT NOT NULL,
-    wechat_fields   TEXT NOT NULL
+    kind          TEXT NOT NULL PRIMARY KEY,
+    wechat_fields TEXT NOT NULL
 ) STRICT;

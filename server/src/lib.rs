@@ -18,6 +18,7 @@ pub mod logins;
 pub mod members;
 pub mod migrations;
 pub mod missing_keys;
+pub mod notices;
 pub mod outbox;
 pub mod passwords;
 pub mod phone;

@@ -306,7 +306,9 @@ impl Guess {
         let Some(own) = own else { return Ok(Err(Fault::None)) };
         let usable: Vec<&Sent> = sent.iter().filter(|code| code.fault(*at).is_none()).collect();
         if usable.is_empty() {
-            return Ok(Err(own.fault(*at).unwrap_or(Fault::None)));
+            let is_locked = !own.is_used && is_locked(tx, own.id, *address, *at)?;
+            let fault = own.fault(*at).filter(|_| !is_locked);
+            return Ok(Err(fault.unwrap_or(Fault::Locked)));
         }
         let Some(tries) = self.count(tx, own.id)? else { return Ok(Err(Fault::Locked)) };
         let mut right = None;
@@ -328,7 +330,7 @@ impl Guess {
     /// Counts a try before it is known to be wrong; `None` when there were too many from this address, or from
     /// all that are not known.
     fn count(&self, tx: &mut Tx<'_>, code_id: i64) -> Result<Option<u32>, Error> {
-        let tries = limits::count(tx, &self.tries_at(code_id), self.at, LIFETIME)?;
+        let tries = limits::count(tx, &self.tries_at(code_id), self.at, DAY)?;
         if tries.count > TRIES {
             return Ok(None);
         }

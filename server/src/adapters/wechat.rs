@@ -3,6 +3,7 @@
 //! mini-program.
 
 mod cloud;
+pub mod fields;
 mod mini_program;
 mod official;
 mod web;

@@ -85,7 +85,7 @@ fn visitors() -> OpenApiRouter<App> {
 
 /// What visitors adds to the staff API and to logging in.
 fn visitors_own() -> OpenApiRouter<App> {
-    use visitors::routes::{bindings as b, config as c, staff as s, wechat as w};
+    use visitors::routes::{bindings as b, config as c, notices as n, staff as s, wechat as w};
     OpenApiRouter::new()
         .routes(routes!(w::start))
         .routes(routes!(w::callback))
@@ -101,6 +101,7 @@ fn visitors_own() -> OpenApiRouter<App> {
         .routes(routes!(b::bindings))
         .routes(routes!(b::end_binding))
         .routes(routes!(c::test_servers))
+        .routes(routes!(n::show_notices, n::set_notices))
 }
 
 fn homemaking() -> OpenApiRouter<App> {

@@ -10,6 +10,7 @@ use crate::adapters::wechat::{AccessToken, CloudMessage, TemplateMessage, Wechat
 use crate::app::App;
 use crate::clock::{DAY, HOUR, MINUTE, Millis, SECOND};
 use crate::error::Error;
+use crate::notices;
 use crate::outbox::worker::{Done, Failed, Job};
 use crate::outbox::{self, NewJob, ensure_recurring};
 use crate::visitors::messages::{self, Content, Event, Payload, SMS, Teller, WECHAT};
@@ -130,7 +131,7 @@ async fn message(app: &App, job: &Job) -> Result<(Content, String), Failed> {
     }
     let content = payload.open(&app.secrets);
     let unreadable = || Failed::NotHere { reason: "the message cannot be read with this key".into() };
-    let content = content.ok_or_else(unreadable)?;
+    let mut content = content.ok_or_else(unreadable)?;
     let configured = app.config.visitors.templates.clone();
     let templates =
         app.db.point("visitors.templates", move |tx| settings::templates(tx, &configured)).await?;
@@ -139,6 +140,11 @@ async fn message(app: &App, job: &Job) -> Result<(Content, String), Failed> {
     if template.is_empty() {
         let reason = "no template is set for this message".to_owned();
         return Err(Failed::Retry { reason, after: Some(BACK_OFF) });
+    }
+    if job.kind == WECHAT {
+        let kind = payload.event.kind().name;
+        let fields = app.db.point("visitors.fields", move |tx| notices::fields(tx, kind)).await?;
+        content.params = content.in_fields(&fields, app.clock.zone());
     }
     Ok((content, template.to_owned()))
 }

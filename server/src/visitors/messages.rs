@@ -1,15 +1,20 @@
 //! What people are told (消息): by WeChat, where the phone is bound, and by text message, each in a
 //! row of its own, so that a dead channel holds up nothing but itself.
 
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use yuyue_db::Tx;
 
+use crate::adapters::wechat::fields::{FieldType, FieldValue, ValueKind};
 use crate::app::App;
 use crate::budgets::{self, For};
 use crate::clock::{self, DAY, Now};
 use crate::config::Templates;
 use crate::error::Error;
+use crate::notices::{Fields, Kind};
 use crate::outbox::{NewJob, enqueue};
 use crate::phone;
 use crate::secrets::Secrets;
@@ -39,7 +44,37 @@ pub enum Event {
     SignIn,
 }
 
+/// What every message of a visit can say.
+const VALUES: &[(&str, ValueKind)] = &[
+    ("headline", ValueKind::Text),
+    ("name", ValueKind::Text),
+    ("company", ValueKind::Text),
+    ("interviewee", ValueKind::Text),
+    ("place", ValueKind::Text),
+    ("purpose", ValueKind::Text),
+    ("number", ValueKind::Number),
+    ("time", ValueKind::Time),
+    ("start", ValueKind::Time),
+    ("end", ValueKind::Time),
+];
+
 impl Event {
+    pub const ALL: [Self; 5] =
+        [Self::ApprovalReminder, Self::VisitorSignIn, Self::ApprovalPass, Self::SignIn, Self::ApplyReceipt];
+
+    /// How staff know it.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        let name = match self {
+            Self::ApprovalReminder => "approval_reminder_to_employee",
+            Self::ApplyReceipt => "apply_receipt_to_visitor",
+            Self::ApprovalPass => "approval_pass_to_visitor",
+            Self::VisitorSignIn => "visitor_signin_to_employee",
+            Self::SignIn => "signin_to_visitor",
+        };
+        Kind { name, values: VALUES }
+    }
+
     /// In which role the person is addressed.
     #[must_use]
     pub fn role(self) -> BindingRole {
@@ -92,9 +127,28 @@ pub struct Payload {
 #[derive(Serialize, Deserialize)]
 pub struct Content {
     pub params: Map<String, Value>,
+    /// What the fields of a WeChat template can be filled with.
+    #[serde(default)]
+    values: BTreeMap<String, FieldValue>,
     pub url: Option<String>,
     /// The WeChat that is written to.
     pub weixin_user_id: Option<String>,
+}
+
+impl Content {
+    /// The variables for a WeChat template with these fields.
+    #[must_use]
+    pub fn in_fields(&self, fields: &Fields, zone: &TimeZone) -> Map<String, Value> {
+        // A message from before there were any has the document's.
+        if fields.is_empty() || self.values.is_empty() {
+            return self.params.clone();
+        }
+        let filled = fields.iter().filter_map(|(field, name)| {
+            let value = FieldType::of(field)?.fit(self.values.get(name)?, zone);
+            Some((field.clone(), value.into()))
+        });
+        filled.collect()
+    }
 }
 
 impl Payload {
@@ -195,6 +249,7 @@ impl Teller<'_> {
             let url = token.map(|token| qr::image_url(self.base, token));
             let content = Content {
                 params: self.wechat_params(event, person, url.as_deref()),
+                values: self.values(event, person),
                 url,
                 weixin_user_id: Some(bound.weixin_user_id.clone()),
             };
@@ -202,7 +257,8 @@ impl Teller<'_> {
             self.enqueue(tx, WECHAT, (event, &bound.phone), &content)?;
         }
         if is_wanted(sms) {
-            let content = Content { params: self.sms_params(person, token), url: None, weixin_user_id: None };
+            let params = self.sms_params(person, token);
+            let content = Content { params, values: BTreeMap::new(), url: None, weixin_user_id: None };
             self.enqueue(tx, SMS, (event, phone), &content)?;
         }
         Ok(())
@@ -256,6 +312,24 @@ impl Teller<'_> {
             ("remark", url.map_or_else(|| visit.come_from.clone(), str::to_owned)),
         ];
         entries.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+    }
+
+    fn values(&self, event: Event, person: &Person) -> BTreeMap<String, FieldValue> {
+        let visit = self.visit;
+        let text = |text: &str| FieldValue::Text(text.to_owned());
+        let entries = [
+            ("headline", text(event.headline())),
+            ("name", text(&person.name)),
+            ("company", text(&visit.come_from)),
+            ("interviewee", text(&visit.interviewee)),
+            ("place", text(&self.app.config.visitors.place)),
+            ("purpose", text(rules::purpose(visit.purpose))),
+            ("number", FieldValue::Number(visit.id)),
+            ("time", FieldValue::Period(visit.starts_at, visit.ends_at)),
+            ("start", FieldValue::Time(visit.starts_at)),
+            ("end", FieldValue::Time(visit.ends_at)),
+        ];
+        entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     fn sms_params(&self, person: &Person, token: Option<&str>) -> Map<String, Value> {

@@ -21,6 +21,7 @@ mod members;
 mod openapi;
 mod outbox;
 mod races;
+mod simulators;
 mod slots;
 mod staff;
 mod strangers;

@@ -2,6 +2,7 @@
 //! a mini-program.
 
 mod mini_program;
+mod rules;
 mod state;
 
 use std::io;

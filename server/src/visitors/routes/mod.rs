@@ -4,6 +4,7 @@ pub mod bindings;
 pub mod config;
 pub mod desk;
 pub mod images;
+pub mod notices;
 pub mod records;
 pub mod staff;
 pub mod visits;

@@ -1,6 +1,7 @@
 //! What text messages carry: what their provider takes, and nothing that leads elsewhere.
 
 use serde_json::{Map, Value, json};
+use yuyue::staff::Role;
 
 use super::{LI_SI, WANG_MOU, ZHANG_SAN};
 use crate::support::TestApp;
@@ -8,6 +9,7 @@ use crate::support::TestApp;
 both! {
     every_variable_fits_whatever_was_written,
     the_link_in_a_text_message_opens_the_pass,
+    a_wechat_template_has_its_own_fields,
 }
 
 impl TestApp {
@@ -59,4 +61,71 @@ async fn the_link_in_a_text_message_opens_the_pass(app: TestApp) {
         let page = app.get(wrong).await;
         assert!(page.status.is_client_error(), "{wrong} {page:?}");
     }
+}
+
+async fn a_wechat_template_has_its_own_fields(app: TestApp) {
+    // Without a cloud service, so that it is the official account that refuses what does not fit.
+    let app = app.again(|config| config.visitors.cloud_url.clear()).await;
+    let admin = app.staff(Role::Admin).await;
+    let notices = admin.get("/admin/v1/notices").await.expect(200).json();
+    let kinds: Vec<_> =
+        notices["items"].as_array().unwrap().iter().map(|item| item["kind"].clone()).collect();
+    assert_eq!(kinds.len(), 5, "{notices}");
+    assert_eq!(notices["items"][0]["kind"], "approval_reminder_to_employee");
+    assert_eq!(notices["items"][0]["sms_template"], "SMS_200000001");
+    assert_eq!(notices["items"][0]["wechat_fields"], json!({}));
+    let fields = json!({
+        "thing1": "name", "time2": "time", "character_string3": "number", "phrase4": "purpose", "name5": "interviewee",
+        "date6": "start", "thing7": "company",
+    });
+    let mut wanted = notices["items"][0].clone();
+    wanted["wechat_fields"] = fields.clone();
+    let changed = admin.put("/admin/v1/notices", json!({ "items": [wanted] })).await.expect(200).json();
+    assert_eq!(changed["items"][0]["wechat_fields"], fields);
+    assert_eq!(changed["items"][1], notices["items"][1], "the others stay");
+    assert_eq!(app.number("SELECT count(*) AS value FROM audit WHERE action = 'notice.change'").await, 1);
+
+    let binding = json!({ "weixinUserId": "wx-demo-lisi", "name": "李四", "phone": LI_SI });
+    app.post("/v1/subject/binding", binding).await.done();
+    app.applied(
+        app.application_with(
+            &json!({ "name": "阿卜杜勒·本·穆罕默德·阿勒萨尼·艾哈迈德·本", "come_from": "" }),
+        ),
+    )
+    .await;
+    app.drain_outbox().await;
+    let received = app.world().official.received();
+    assert_eq!(received.len(), 1, "{received:?}");
+    let number = app.number("SELECT max(id) AS value FROM visit").await;
+    assert_eq!(
+        Value::Object(received[0].params.clone()),
+        json!({
+            "thing1": "阿卜杜勒·本·穆罕默德·阿勒萨尼·艾…", "time2": "2021年10月1日 08:00~10:00",
+            "character_string3": number.to_string(), "phrase4": "商务", "name5": "李四",
+            "date6": "2021年10月1日 08:00", "thing7": "无",
+        })
+    );
+
+    for (item, field) in [
+        (json!({ "kind": "birthday", "wechat_fields": {} }), "kind"),
+        (
+            json!({ "kind": "signin_to_visitor", "wechat_fields": { "amount1": "name" } }),
+            "wechat_fields.amount1",
+        ),
+        (
+            json!({ "kind": "signin_to_visitor", "wechat_fields": { "thing1": "age" } }),
+            "wechat_fields.thing1",
+        ),
+        (json!({ "kind": "signin_to_visitor", "wechat_fields": { "time1": "name" } }), "wechat_fields.time1"),
+        (
+            json!({ "kind": "signin_to_visitor", "sms_template": "SMS_9", "wechat_fields": {} }),
+            "sms_template",
+        ),
+    ] {
+        let refused = admin.put("/admin/v1/notices", json!({ "items": [item] })).await.expect(400);
+        assert_eq!(refused.json()["field"], field, "{refused:?}");
+    }
+    let auditor = app.staff(Role::Auditor).await;
+    auditor.get("/admin/v1/notices").await.expect(200);
+    auditor.put("/admin/v1/notices", json!({ "items": [] })).await.expect(403);
 }

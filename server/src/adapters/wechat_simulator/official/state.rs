@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
 use url::{Url, form_urlencoded};
 
-use super::SimulatedUser;
+use super::{SimulatedUser, rules};
 use crate::adapters::wechat_simulator::{Inbox, Received, avatar_url};
 use crate::clock::{DAY, HOUR, MINUTE, Millis, SECOND};
 use crate::ids::Ids;
@@ -149,8 +149,7 @@ impl Account {
         let data = given.get("data").and_then(Value::as_object).ok_or(BAD_VALUE)?;
         let mut params = Map::new();
         for (name, value) in data {
-            let value =
-                value["value"].as_str().filter(|text| !text.contains(['\n', '\r'])).ok_or(BAD_VALUE)?;
+            let value = value["value"].as_str().filter(|text| rules::takes(name, text)).ok_or(BAD_VALUE)?;
             params.insert(name.clone(), value.into());
         }
         let repeat = (user.open_id.clone(), text("client_msg_id"));

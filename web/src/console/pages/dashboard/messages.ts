@@ -12,6 +12,8 @@ const zh = {
   appeals: '待处理申诉',
   waiting: '待发送消息',
   givenUp: '发送失败消息',
+  budget: (percent: number) =>
+    `今日消息额度已用 ${percent}%。用完后，陌生人不再收到验证码等消息，已有帐号的用户仍有保留额度。`,
   live: '实时签到',
   connected: '实时连接正常',
   disconnected: '实时连接已断开，正在重连',
@@ -48,6 +50,8 @@ const en: typeof zh = {
   appeals: 'Appeals waiting',
   waiting: 'Messages waiting',
   givenUp: 'Messages given up',
+  budget: (percent) =>
+    `${percent} % of today's message budget is used. When it is used up, strangers get no codes or other messages; half of it is kept for people with an account.`,
   live: 'Live sign-ins',
   connected: 'Live connection works',
   disconnected: 'Live connection lost, trying again',
