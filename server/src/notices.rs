@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use yuyue_db::{Tx, params, sql};
 
-use crate::adapters::wechat::fields::ValueKind;
 use crate::error::Error;
+
+pub use crate::adapters::wechat::fields::{FieldType, FieldValue, ValueKind};
 
 /// The template's field and the name of our value.
 pub type Fields = BTreeMap<String, String>;

@@ -304,24 +304,29 @@ impl Guess {
         let sent = newest(tx, *purpose, phone_key)?;
         let own = sent.iter().find(|code| code.is_asked_from(*address)).or(sent.first());
         let Some(own) = own else { return Ok(Err(Fault::None)) };
-        let usable: Vec<&Sent> = sent.iter().filter(|code| code.fault(*at).is_none()).collect();
-        if usable.is_empty() {
+        if sent.iter().all(|code| code.fault(*at).is_some()) {
             let is_locked = !own.is_used && is_locked(tx, own.id, *address, *at)?;
             let fault = own.fault(*at).filter(|_| !is_locked);
             return Ok(Err(fault.unwrap_or(Fault::Locked)));
         }
         let Some(tries) = self.count(tx, own.id)? else { return Ok(Err(Fault::Locked)) };
-        let mut right = None;
-        for code in usable {
+        let (mut right, mut over) = (None, None);
+        for code in &sent {
             let digits = secrets.open(SEAL, &code.sealed);
             let digits = digits.ok_or_else(|| Error::internal("a code cannot be read with this key"))?;
             if bool::from(digits.as_bytes().ct_eq(tried.as_bytes())) {
-                right = Some(code.id);
+                match code.fault(*at) {
+                    None => right = Some(code.id),
+                    fault => over = fault,
+                }
             }
         }
         if let Some(id) = right {
             self.give_back(tx, own.id)?;
             return Ok(Ok(id));
+        }
+        if let Some(fault) = over {
+            return Ok(Err(fault));
         }
         tx.execute(sql!("UPDATE sms_code SET wrong = wrong + 1 WHERE id = $1"), params![own.id])?;
         Ok(Err(if tries >= TRIES { Fault::Locked } else { Fault::Wrong }))

@@ -77,8 +77,9 @@ async fn a_full_hashing_queue_refuses_and_staff_do_not_wait_in_it(app: TestApp) 
         yuyue::staff::store::insert_staff(tx, "lin", &hash, Role::Admin, at).map(drop)
     };
     app.db.write("test", add).await.unwrap();
-    let guess = |number: usize| {
-        let guesser = app.at_address(&format!("198.51.{}.{}", number / 200, number % 200));
+    let target = app.clone();
+    let guess = move |number: usize| {
+        let guesser = target.at_address(&format!("198.51.{}.{}", number / 200, number % 200));
         async move { guesser.token(by_password("wrong")).await }
     };
     let guesses = tokio::spawn(at_once((0..217).map(guess)));
@@ -177,6 +178,7 @@ async fn a_known_address_is_always_served(app: TestApp) {
     // The first one registered.
     for _ in 0..9 {
         app.ask_for_code(MOBILE).await.expect(200);
+        app.drain_outbox().await;
         app.clock.advance(MINUTE);
     }
     assert_eq!(app.ask_for_code(MOBILE).await.json()["code"], 1006, "its own ten");

@@ -328,11 +328,13 @@ async fn a_password_is_guessed_at_ten_times(app: TestApp) {
     app.has_password().await;
     let guess = |number: usize| {
         let login = by_password(&format!("guess {number}"));
-        app.at_address(&format!("192.0.2.{number}")).posts("/v1/login/token", login)
+        app.at_address("192.0.2.1").posts("/v1/login/token", login)
     };
-    let answers = at_once((0..100).map(guess)).await;
-    assert_eq!(codes(&answers), BTreeMap::from([(1011, 10), (1016, 90)]), "ten were looked at");
-    app.post("/v1/login/token", by_password(PASSWORD)).await.expect(429);
+    let answers = at_once((0..30).map(guess)).await;
+    assert_eq!(codes(&answers), BTreeMap::from([(1011, 10), (1016, 20)]), "ten were looked at");
+    let there = app.at_address("192.0.2.1");
+    there.post("/v1/login/token", by_password(PASSWORD)).await.expect(429);
+    app.post("/v1/login/token", by_password(PASSWORD)).await.expect(200);
 }
 
 async fn a_password_is_changed_by_one_of_two(app: TestApp) {

@@ -27,9 +27,9 @@ fn source(name: &str) -> String {
 
 /// The codes with which a source refuses: the first text in the call, else its number.
 fn refusals(source: &str) -> BTreeSet<String> {
-    let calls = ["business(", "Refusal::new(", "Refusal(", "failure("].iter().flat_map(|call| {
-        source.match_indices(call).map(|(at, call)| source[at + call.len()..].trim_start())
-    });
+    let calls = ["business(", "Refusal::new(", "Refusal(", "Self(", "failure("]
+        .iter()
+        .flat_map(|call| source.match_indices(call).map(|(at, call)| source[at + call.len()..].trim_start()));
     calls.filter_map(code).collect()
 }
 
@@ -38,7 +38,8 @@ fn code(arguments: &str) -> Option<String> {
     let first = parts.next()?;
     let quoted = |part: &str| Some(part.strip_prefix('"')?.split('"').next()?.to_owned());
     let is_code = |text: &String| text.bytes().all(|byte| byte.is_ascii_graphic());
-    let number = first.replace('_', "").parse::<i64>().ok();
+    // Else it is the status of HTTP.
+    let number = first.replace('_', "").parse::<i64>().ok().filter(|code| !(100..600).contains(code));
     let second = parts.next().and_then(quoted).filter(is_code);
     let is_name = |text: &String| text.starts_with(|c: char| c.is_ascii_uppercase());
     quoted(first).or(second.filter(is_name)).or(number.map(|number| number.to_string()))
@@ -47,7 +48,8 @@ fn code(arguments: &str) -> Option<String> {
 #[test]
 fn the_page_lists_what_the_simulators_refuse() {
     for (heading, files) in SIMULATORS {
-        let section = PAGE.split("\n## ").find(|section| section.starts_with(&format!("{heading}\n"))).unwrap();
+        let section =
+            PAGE.split("\n## ").find(|section| section.starts_with(&format!("{heading}\n"))).unwrap();
         let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
         let listed: BTreeSet<String> = rows.map(str::to_owned).collect();
         let known = refusals(&files.iter().map(|file| source(file)).collect::<String>());

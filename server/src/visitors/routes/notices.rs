@@ -6,7 +6,6 @@ use serde_json::json;
 use utoipa::ToSchema;
 use yuyue_db::Tx;
 
-use crate::adapters::wechat::fields::FieldType;
 use crate::app::App;
 use crate::config::Templates;
 use crate::error::Error;
@@ -14,7 +13,7 @@ use crate::http::access::{Admin, Auditor};
 use crate::http::envelope::Reply;
 use crate::http::extract::Input;
 use crate::http::fields::{ClearableLine, Line};
-use crate::notices::{self, Fields};
+use crate::notices::{self, FieldType, Fields};
 use crate::staff::record_change;
 use crate::visitors::messages::Event;
 use crate::visitors::settings;

@@ -111,7 +111,8 @@ async fn a_hundred_wrong_passwords_lock_a_username_everywhere(app: TestApp) {
     }
     guesser(0).console_log_in("lin", PASSWORD).await.expect(429);
     guesser(1).console_log_in("lin", PASSWORD).await.expect(200);
-    for number in 1..=10 {
+    // The address that was let in is not one of those that can lock everybody out.
+    for number in 2..=11 {
         let mut guesses = JoinSet::new();
         for _ in 0..10 {
             let guesser = guesser(number);
@@ -119,11 +120,12 @@ async fn a_hundred_wrong_passwords_lock_a_username_everywhere(app: TestApp) {
         }
         assert_eq!(guesses.join_all().await, [401; 10], "{number}");
     }
-    let answer = guesser(11).console_log_in("lin", PASSWORD).await;
+    let answer = guesser(12).console_log_in("lin", PASSWORD).await;
     problem(&answer, 429);
     assert_eq!(answer.header("retry-after"), "900");
+    guesser(1).console_log_in("lin", PASSWORD).await.expect(200);
     app.clock.advance(15 * MINUTE);
-    guesser(11).console_log_in("lin", PASSWORD).await.expect(200);
+    guesser(12).console_log_in("lin", PASSWORD).await.expect(200);
 }
 
 async fn a_new_password_unlocks_for_every_address(app: TestApp) {
