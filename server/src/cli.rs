@@ -75,6 +75,9 @@ struct Serve {
     /// Try it out: no credentials where the documents show none, demo data, simulated SMS; loopback only.
     #[arg(long)]
     demo: bool,
+    /// Take over the data of a demo: closes its accounts, keys, devices and pairs.
+    #[arg(long, conflicts_with = "demo")]
+    adopt_demo: bool,
 }
 
 #[derive(Subcommand)]
@@ -208,7 +211,7 @@ fn start_log(config: &Config) -> Outcome {
 }
 
 async fn run_server(serve: Serve) -> Outcome {
-    let is_demo = serve.demo;
+    let (is_demo, adopts_demo) = (serve.demo, serve.adopt_demo);
     let has_data_dir = serve.settings.data_dir.is_some();
     let has_database_url = serve.settings.database_url.is_some();
     let same_settings = serve.settings.as_flags();
@@ -241,6 +244,9 @@ async fn run_server(serve: Serve) -> Outcome {
         config.homemaking.payment.notify_url = format!("http://{address}{}", payments::NOTIFY_PATH);
     }
     let app = build(config, is_demo).await?;
+    if !is_demo {
+        demo::refuse_or_adopt(&app, adopts_demo).await?;
+    }
     say_what_to_do_first(&app, &same_settings).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     if is_demo {
@@ -272,10 +278,10 @@ async fn say_what_to_do_first(app: &App, same_settings: &str) -> Outcome {
     if app.sms.is_none() {
         tracing::warn!("sms.access_key_id is not set: login codes cannot be sent");
     }
-    let has_staff = app.db.read("staff.any", staff::store::has_staff).await;
-    if !has_staff.map_err(Error::reason)? {
+    let has_admin = app.db.read("staff.any_admin", staff::store::has_admin).await;
+    if !has_admin.map_err(Error::reason)? {
         tracing::warn!(
-            "there is no staff account yet; make the first administrator with: \
+            "there is no administrator yet; make the first with: \
              yuyue staff add --username NAME --role admin --password-stdin{same_settings}"
         );
     }

@@ -118,6 +118,7 @@ pub enum SignIn {
 pub struct Staff {
     #[serde(deserialize_with = "millis")]
     pub session_lifetime: Millis,
+    pub require_totp: bool,
 }
 
 #[derive(Clone, Deserialize)]

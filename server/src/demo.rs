@@ -1,5 +1,6 @@
 //! The demo: simulators of the outside world in this process, data to try, and `/demo` endpoints.
 
+mod adopt;
 mod market;
 mod samples;
 
@@ -26,6 +27,9 @@ use crate::http::extract::{Input, Query};
 use crate::http::fields::{Line, Name, optional};
 use crate::staff::{self, Role};
 use crate::{members, passwords, visitors};
+
+use adopt::Mark;
+pub use adopt::refuse_or_adopt;
 
 const LOGIN_TEMPLATE: &str = "SMS_100000001";
 const VOICE_TEMPLATE: &str = "TTS_100000001";
@@ -146,6 +150,7 @@ fn templates() -> Templates {
     }
 }
 
+/// Of the demo alone, and shown to everybody: no rule on staff passwords would let it through.
 const PASSWORD: &str = "demo-admin";
 
 /// Writes the demo's data, unless the database has it already.
@@ -155,14 +160,23 @@ const PASSWORD: &str = "demo-admin";
 /// real one, which must not be opened to everybody.
 pub async fn seed(app: &App) -> Result<(), String> {
     let cause = Error::reason;
-    let admin = app.db.point("demo.admin", |tx| staff::store::login_of(tx, "admin")).await.map_err(cause)?;
-    let is_ours = match admin {
-        Some(admin) => passwords::verify(app, PASSWORD.into(), admin.password_hash).await.map_err(cause)?,
-        None => write_data(app).await.map_err(cause)?,
+    let found = app
+        .db
+        .read("demo.admin", |tx| Ok::<_, Error>((adopt::mark(tx)?, staff::store::login_of(tx, "admin")?)))
+        .await;
+    let is_ours = match found.map_err(cause)? {
+        (Mark::Demo, _) => true,
+        (Mark::Adopted, _) => false,
+        // A demo's from before there was a mark.
+        (Mark::None, Some(admin)) => {
+            passwords::verify(app, PASSWORD.into(), admin.password_hash).await.map_err(cause)?
+        }
+        (Mark::None, None) => write_data(app).await.map_err(cause)?,
     };
     if !is_ours {
         return Err("this database is not a demo's: choose another --data-dir".into());
     }
+    app.db.write("demo.set_mark", adopt::set_mark).await.map_err(cause)?;
     market::write(app).await.map_err(cause)
 }
 
@@ -175,6 +189,8 @@ async fn write_data(app: &App) -> Result<bool, Error> {
             if staff::store::has_staff(tx)? {
                 return Ok(false);
             }
+            // In the same commit as the account that anybody can log in to.
+            adopt::set_mark(tx)?;
             staff::store::insert_staff(tx, "admin", &hash, Role::Admin, at)?;
             let brand = members::store::insert_brand(tx, "爱美兔", "王美丽", at)?;
             members::store::insert_shop(

@@ -37,6 +37,8 @@ pub enum Kind {
     Refused(&'static Code),
     Unauthenticated,
     Forbidden,
+    /// The password is needed again: the login is too old for this.
+    StepUp,
     /// A thing that does not exist, in products without a code for it.
     NotFound,
     UnknownPath,
@@ -62,7 +64,7 @@ impl Kind {
             Self::Invalid => 400,
             Self::Refused(code) => code.status,
             Self::Unauthenticated => 401,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::StepUp => 403,
             Self::NotFound | Self::UnknownPath => 404,
             Self::MethodNotAllowed => 405,
             Self::Conflict => 409,
@@ -116,6 +118,12 @@ impl Error {
     #[must_use]
     pub fn forbidden(zh: &'static str, en: &'static str) -> Self {
         Self::new(Kind::Forbidden, Text::fixed(zh, en))
+    }
+
+    /// See [`Kind::StepUp`].
+    #[must_use]
+    pub fn step_up() -> Self {
+        Self::new(Kind::StepUp, Text::fixed("请再次输入密码", "the password is needed again"))
     }
 
     #[must_use]

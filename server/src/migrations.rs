@@ -35,4 +35,5 @@ pub const ALL: &[Migration] = &[
     migration!(9, "reliability"),
     migration!("00", 10, "time"),
     migration!("00", 11, "messages"),
+    migration!("00", 12, "staff_accounts"),
 ];

@@ -6,6 +6,7 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Argon2, PasswordHash};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use yuyue_db::Tx;
+pub use zxcvbn::Score;
 
 use crate::app::App;
 use crate::clock::{MINUTE, Millis};
@@ -77,7 +78,7 @@ struct Turn {
 }
 
 /// A hash as [`hash`] makes them, of a password that nobody has.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
+pub const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Hashes `password` with a fresh salt, for whoever has proved that they may set it.
@@ -91,6 +92,14 @@ pub async fn hash(app: &App, password: String) -> Result<String, Error> {
         Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string())
     });
     hashed.await?.map_err(|error| Error::internal(error.to_string()))
+}
+
+/// How hard a password is to guess for somebody who knows `names`.
+#[must_use]
+pub fn score(password: &str, names: &[&str]) -> Score {
+    // Scoring slows down with length; a guesser gives up long before.
+    let head: String = password.chars().take(32).collect();
+    zxcvbn::zxcvbn(&head, names).score()
 }
 
 /// How a guess at a password ended.

@@ -11,7 +11,7 @@ use crate::app::{App, Mode};
 use crate::error::Error;
 use crate::logins::{self, Kind};
 use crate::members::{self, Member};
-use crate::staff::{self, Device, Role, StaffMember};
+use crate::staff::{self, Credential, Device, Role, StaffMember};
 
 /// The cookie of a console session.
 pub const SESSION_COOKIE: &str = "yuyue_session";
@@ -124,6 +124,15 @@ impl Caller {
         })
     }
 
+    /// The member of staff whose change goes into the audit log.
+    #[must_use]
+    pub fn staff(&self) -> Option<StaffMember> {
+        match self {
+            Self::Staff(staff) => Some(staff.clone()),
+            _ => None,
+        }
+    }
+
     /// Names the caller for Idempotency-Key.
     #[must_use]
     pub fn name(&self) -> String {
@@ -177,8 +186,15 @@ pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
         .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
-/// The console session or API key behind a request.
+/// The console session or API key behind a request. Where a second factor is required, a session without one
+/// may do nothing but set it up.
 pub(crate) async fn staff_of(parts: &mut Parts, app: &App) -> Result<StaffMember, Error> {
+    let staff = any_staff_of(parts, app).await?;
+    staff.expect_totp(app)?;
+    Ok(staff)
+}
+
+async fn any_staff_of(parts: &mut Parts, app: &App) -> Result<StaffMember, Error> {
     let by_bearer = bearer(&parts.headers);
     let token = by_bearer.or_else(|| cookie(&parts.headers, SESSION_COOKIE));
     let is_cookie = by_bearer.is_none();
@@ -220,6 +236,14 @@ pub struct Auditor(pub StaffMember);
 pub struct Reception(pub StaffMember);
 /// Staff who may do everything.
 pub struct Admin(pub StaffMember);
+/// An administrator whose password was given lately, or an API key of that role: changes the set-up.
+pub struct SetUpAdmin(pub StaffMember);
+/// An administrator whose password was given lately, in person: changes who may use this server.
+pub struct AccountsAdmin(pub StaffMember);
+/// Whoever has a session or an API key, even while all else is kept from them.
+pub struct AnyStaff(pub StaffMember);
+/// A person's session, even while all else is kept from it.
+pub struct OwnSession(pub StaffMember);
 
 macro_rules! staff_extractor {
     ($($kind:ident => $role:expr),*) => {$(
@@ -238,6 +262,51 @@ macro_rules! staff_extractor {
 staff_extractor!(Auditor => Role::Auditor, Reception => Role::Reception, Admin => Role::Admin);
 
 use futures_util::TryFutureExt as _;
+
+impl FromRequestParts<App> for SetUpAdmin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let staff = with_role(parts, app, Role::Admin).await?;
+        staff.expect_recent_login(app.clock.now().at)?;
+        Ok(Self(staff))
+    }
+}
+
+impl FromRequestParts<App> for AccountsAdmin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let staff = with_role(parts, app, Role::Admin).await?;
+        if staff.credential == Credential::ApiKey {
+            let (zh, en) = ("API 密钥不能管理帐号和密钥", "an API key cannot manage accounts and keys");
+            return Err(Error::forbidden(zh, en));
+        }
+        staff.expect_recent_login(app.clock.now().at)?;
+        Ok(Self(staff))
+    }
+}
+
+impl FromRequestParts<App> for AnyStaff {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        any_staff_of(parts, app).await.map(Self)
+    }
+}
+
+impl FromRequestParts<App> for OwnSession {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let staff = any_staff_of(parts, app).await?;
+        if staff.credential == Credential::ApiKey {
+            let (zh, en) = ("API 密钥没有会话和密码", "an API key has no session and no password");
+            return Err(Error::conflict(zh, en));
+        }
+        Ok(Self(staff))
+    }
+}
 
 async fn with_role(parts: &mut Parts, app: &App, role: Role) -> Result<StaffMember, Error> {
     let staff = staff_of(parts, app).await?;

@@ -217,6 +217,9 @@ pub struct VisitorsError {
     /// What went wrong, naming the field (错误信息).
     #[schema(min_length = 1)]
     pub err_msg: String,
+    /// true where staff have to give their password again first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_up: Option<bool>,
 }
 
 /// Members (004): the body of an error.
@@ -267,6 +270,9 @@ pub struct Problem {
     /// The parameter at fault, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// true where the password has to be given again first, to `POST /admin/v1/session/confirm`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_up: Option<bool>,
 }
 
 /// Which document a path belongs to.
@@ -454,7 +460,7 @@ fn visitors_failure(error: &Error, message: &str) -> String {
         Kind::Refused(code) => code.number,
         other => i64::from(other.status()),
     };
-    json(&VisitorsError { code, err_msg: message.to_owned() })
+    json(&VisitorsError { code, err_msg: message.to_owned(), step_up: step_up(error) })
 }
 
 fn homemaking_success(data: Option<&[u8]>) -> Vec<u8> {
@@ -469,7 +475,7 @@ fn homemaking_failure(error: &Error, message: &str, line: Option<&str>) -> Strin
     let error_code = match error.kind {
         Kind::Refused(code) => code.number,
         Kind::Invalid => INVALID.number,
-        Kind::Forbidden => FORBIDDEN.number,
+        Kind::Forbidden | Kind::StepUp => FORBIDDEN.number,
         Kind::NotFound | Kind::UnknownPath => NOT_FOUND.number,
         other => i64::from(other.status()),
     };
@@ -504,7 +510,7 @@ fn reason(kind: Kind) -> &'static str {
     match kind {
         Kind::Invalid | Kind::Refused(_) => "Request.Invalid",
         Kind::Unauthenticated => "Request.Unauthenticated",
-        Kind::Forbidden => "Request.Forbidden",
+        Kind::Forbidden | Kind::StepUp => "Request.Forbidden",
         Kind::NotFound | Kind::UnknownPath => "Request.NotFound",
         Kind::MethodNotAllowed => "Request.MethodNotAllowed",
         Kind::BodyTooLarge => "Request.TooLarge",
@@ -526,5 +532,10 @@ fn problem(error: &Error, message: &str, status: StatusCode) -> String {
         status: status.as_u16(),
         detail: message.into(),
         field: error.field.clone(),
+        step_up: step_up(error),
     })
+}
+
+fn step_up(error: &Error) -> Option<bool> {
+    (error.kind == Kind::StepUp).then_some(true)
 }

@@ -89,7 +89,8 @@ fn visitors_own() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(w::start))
         .routes(routes!(w::callback))
-        .routes(routes!(w::session))
+        .routes(routes!(w::session, w::end_session))
+        .routes(routes!(w::end_sessions_of))
         .routes(routes!(s::visits))
         .routes(routes!(s::visits_file))
         .routes(routes!(s::on_site))
@@ -168,9 +169,12 @@ fn homemaking_own() -> OpenApiRouter<App> {
 }
 
 fn staff() -> OpenApiRouter<App> {
-    use staff::{accounts, audit, calendar, desk, members, messages, session};
+    use staff::{accounts, audit, calendar, desk, members, messages, own, session, totp};
     OpenApiRouter::new()
         .routes(routes!(session::start_session, session::end_session, session::current_session))
+        .routes(routes!(own::change_password))
+        .routes(routes!(own::confirm))
+        .routes(routes!(totp::set_up, totp::remove))
         .routes(routes!(desk::show_schedule, desk::replace_schedule))
         .routes(routes!(desk::search_appointments))
         .routes(routes!(desk::show_appointment))

@@ -19,6 +19,7 @@ use crate::http::fields::{Day, Id, IntIn, Mobile, Name, OpenId, REQUIRED, option
 use crate::http::idempotency::{self, unnamed::is_doubtful};
 use crate::slots::store::{Appointment, NewAppointment, Place};
 use crate::slots::{get_ready, rules, store};
+use crate::staff::record_if_staff;
 use crate::{live, locks};
 
 type Outcome = Result<Reply, Error>;
@@ -178,10 +179,14 @@ pub async fn book(State(app): State<App>, caller: Caller, input: InputOnce<BookR
         app.db.point("slots.judge", move |tx| judge(tx, place, &open_id, &judged)).await?;
     }
     let most = app.config.slots.max_upcoming;
-    let judged = now.clone();
+    let (judged, staff) = (now.clone(), caller.staff());
     let once = (Some(once), caller.name(), &now);
     idempotency::write(&app, "slots.book", once, StatusCode::OK, move |tx| {
-        make_appointment(tx, &new, most, &judged)
+        let booked = make_appointment(tx, &new, most, &judged)?;
+        let target = format!("appointment {}", booked.appointment_id);
+        let after = json!({ "datetime": booked.datetime });
+        record_if_staff(tx, staff.as_ref(), "appointment.book", &target, &after, judged.at)?;
+        Ok(booked)
     })
     .await
 }
@@ -299,8 +304,14 @@ pub async fn cancel(State(app): State<App>, caller: Caller, input: Input<CancelR
     let id = either(request.appintment_id, request.appointment_id)?;
     let open_id = String::from(request.open_id);
     caller.may_act_for(&open_id)?;
-    let at = app.clock.now().at;
-    app.db.write("slots.cancel", move |tx| cancel_appointment(tx, id, Some(&open_id), at)).await?;
+    let (at, staff) = (app.clock.now().at, caller.staff());
+    app.db
+        .write("slots.cancel", move |tx| {
+            cancel_appointment(tx, id, Some(&open_id), at)?;
+            let (action, target) = ("appointment.cancel", format!("appointment {id}"));
+            record_if_staff(tx, staff.as_ref(), action, &target, &json!({ "status": "cancelled" }), at)
+        })
+        .await?;
     Reply::ok(&Changed { appointment_id: id })
 }
 
@@ -353,10 +364,13 @@ pub async fn sign_in(State(app): State<App>, caller: Caller, input: Input<SignIn
     let (id, now) = (either(input.value.appintment_id, input.value.appointment_id)?, app.clock.now());
     let today = now.local().date().to_string();
     let only_on = (app.config.slots.sign_in == SignIn::SameDay).then_some(today);
+    let staff = caller.staff();
     let already = app.db.write("slots.sign_in", move |tx| {
         if store::sign_in(tx, id, only_on.as_deref(), now.at)? {
             let event = json!({ "appointment_id": id, "event_type": "1" });
             live::publish(tx, SIGN_IN, &event.to_string(), now.at)?;
+            let (action, target) = ("appointment.sign_in", format!("appointment {id}"));
+            record_if_staff(tx, staff.as_ref(), action, &target, &json!({ "status": "signed_in" }), now.at)?;
             return Ok(false);
         }
         let found = store::find(tx, id)?.ok_or(&rules::NOT_FOUND)?;

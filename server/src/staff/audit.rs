@@ -33,6 +33,36 @@ pub fn record(
     record_by(tx, &staff.name(), action, target, before, after, at)
 }
 
+/// As [`record`], on a path that others take, too: only what staff do is recorded.
+///
+/// # Errors
+/// When the database refuses.
+pub fn record_if_staff(
+    tx: &mut Tx<'_>,
+    staff: Option<&StaffMember>,
+    action: &str,
+    target: &str,
+    after: &Value,
+    at: Millis,
+) -> Result<(), Error> {
+    staff.map_or(Ok(()), |staff| record(tx, staff, action, target, &Value::Null, after, at))
+}
+
+/// As [`record`], for data that staff take away with them: `filter` says which.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn record_export(
+    app: &App,
+    staff: StaffMember,
+    action: &'static str,
+    filter: Value,
+) -> Result<(), Error> {
+    let at = app.clock.now().at;
+    let write = move |tx: &mut Tx<'_>| record(tx, &staff, action, "export", &Value::Null, &filter, at);
+    app.db.write("staff.record_export", write).await
+}
+
 /// As [`record`], for a change that no staff credential made: `who` says what did.
 ///
 /// # Errors

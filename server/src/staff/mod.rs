@@ -6,21 +6,25 @@ pub mod calendar;
 pub mod desk;
 pub mod members;
 pub mod messages;
+pub mod own;
 pub mod session;
 pub mod store;
+pub mod totp;
 
 use std::net::IpAddr;
 
 use yuyue_db::Tx;
 
 use crate::app::App;
+use crate::clock::{HOUR, MINUTE, Millis};
 use crate::error::Error;
 use crate::http::choice::{Choice, choice_field};
 use crate::http::fields::{Field as _, Name, Scalar};
 use crate::ids::fingerprint;
 use crate::passwords::{self, GUESS_WINDOW, GuessLimit};
+use crate::staff::store::Used;
 
-pub use audit::{record as record_change, record_by as record_change_by};
+pub use audit::{record as record_change, record_by as record_change_by, record_export, record_if_staff};
 pub use store::clean_up;
 
 /// What a member of staff may do; each role includes those below it.
@@ -72,9 +76,49 @@ pub struct StaffMember {
     pub role: Role,
     pub credential: Credential,
     pub token_hash: String,
+    /// Whether a session's account has a second factor.
+    pub has_totp: bool,
+    /// When the password of a session was given last.
+    pub confirmed_at: Millis,
+    /// When session or key were noted to be in use.
+    pub used_at: Millis,
 }
 
+/// A console session that nobody uses ends.
+const IDLE_LIMIT: Millis = HOUR;
+/// How exactly the time of the last use is kept: not every request is a write.
+const USE_NOTED: Millis = MINUTE;
+/// For so long a login, or the password given again, is good for what needs a recent one.
+const STEP_UP_AFTER: Millis = 15 * MINUTE;
+
 impl StaffMember {
+    /// Whether the password was given lately. A key has none: what it may change it may change at any time.
+    ///
+    /// # Errors
+    /// [`Error::step_up`] when it was not.
+    pub fn expect_recent_login(&self, at: Millis) -> Result<(), Error> {
+        // A minute of difference between the clocks of two nodes is no reason.
+        let is_recent = (-MINUTE..STEP_UP_AFTER).contains(&(at - self.confirmed_at));
+        if self.credential == Credential::ApiKey || is_recent { Ok(()) } else { Err(Error::step_up()) }
+    }
+
+    /// Refuses a session that must set up a second factor first.
+    ///
+    /// # Errors
+    /// 403 when it must.
+    pub fn expect_totp(&self, app: &App) -> Result<(), Error> {
+        if self.must_set_up_totp(app) {
+            return Err(Error::forbidden("请先设置两步验证", "set up two-factor authentication first"));
+        }
+        Ok(())
+    }
+
+    /// Whether all but setting up a second factor is kept from this session.
+    #[must_use]
+    pub fn must_set_up_totp(&self, app: &App) -> bool {
+        app.config.staff.require_totp && self.credential == Credential::Session && !self.has_totp
+    }
+
     /// Names them in the audit log and for Idempotency-Key.
     #[must_use]
     pub fn name(&self) -> String {
@@ -118,16 +162,36 @@ pub struct Device {
 /// # Errors
 /// When the database refuses.
 pub async fn staff_of_token(app: &App, token: &str) -> Result<Option<StaffMember>, Error> {
-    staff_of_hash(app, fingerprint(token)).await
+    let staff = staff_of_hash(app, fingerprint(token)).await?;
+    if let Some(staff) = &staff {
+        note_use(app, staff).await;
+    }
+    Ok(staff)
 }
 
-/// As [`staff_of_token`], by what is kept of the token.
+/// Keeps the session from ending for want of use, and shows when a key was used last.
+async fn note_use(app: &App, staff: &StaffMember) {
+    let at = app.clock.now().at;
+    // Back, too: a time from a clock that was wrong is set right.
+    if (at - staff.used_at).abs() < USE_NOTED {
+        return;
+    }
+    let used =
+        Used { credential: staff.credential, token_hash: staff.token_hash.clone(), before: staff.used_at };
+    let noted = app.db.write("staff.note_use", move |tx| store::note_use(tx, &used, at)).await;
+    if let Err(error) = noted {
+        // Who only reads is served while nothing can be written.
+        tracing::warn!(cause = error.cause, "the use of a staff credential could not be noted");
+    }
+}
+
+/// As [`staff_of_token`], by what is kept of the token; looking is no use of it.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn staff_of_hash(app: &App, token_hash: String) -> Result<Option<StaffMember>, Error> {
     let at = app.clock.now().at;
-    app.db.point("staff.token", move |tx| store::staff_of_token(tx, &token_hash, at)).await
+    app.db.point("staff.token", move |tx| store::staff_of_token(tx, &token_hash, (at, at - IDLE_LIMIT))).await
 }
 
 /// The device a key was made for.
@@ -150,13 +214,21 @@ pub async fn device_of_hash(app: &App, key_hash: String) -> Result<Option<Device
 const PASSWORD_LEAST: usize = 8;
 const PASSWORD_MOST: usize = 128;
 
-/// How a staff password is kept.
+/// How the password of a staff account called `username` is kept.
 ///
 /// # Errors
-/// When it is too short or too long.
-pub(crate) async fn hash_password(app: &App, password: String) -> Result<String, Error> {
+/// When it is too short, too long or too easy to guess.
+pub(crate) async fn hash_password(app: &App, username: &str, password: String) -> Result<String, Error> {
     if !(PASSWORD_LEAST..=PASSWORD_MOST).contains(&password.chars().count()) {
         return Err(Error::invalid("password", "应为 8 到 128 个字符", "expected 8 to 128 characters"));
+    }
+    // What a guesser tries first: the name, its parts, and what the demo's is.
+    let parts = username.split(|letter: char| !letter.is_alphanumeric());
+    let names: Vec<&str> = parts.chain([username, "yuyue", "demo-admin"]).collect();
+    if passwords::score(&password, &names) < passwords::Score::Three {
+        let (zh, en) =
+            ("太容易被猜到，请换一个更长或更少见的", "is too easy to guess, choose a longer or rarer one");
+        return Err(Error::invalid("password", zh, en));
     }
     passwords::hash(app, password).await
 }
@@ -170,7 +242,7 @@ const CLI: &str = "cli";
 /// When the name or password is not acceptable, or the name is taken.
 pub async fn add(app: &App, username: String, password: String, role: Role) -> Result<i64, Error> {
     let username = name("username", username)?;
-    let hash = hash_password(app, password).await?;
+    let hash = hash_password(app, &username, password).await?;
     let at = app.clock.now().at;
     let insert = move |tx: &mut Tx<'_>| accounts::insert_account(tx, CLI, (&username, &hash, role), at);
     Ok(app.db.write("staff.add", insert).await?.id)

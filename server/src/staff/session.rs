@@ -11,14 +11,16 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::clock::{Millis, SECOND};
 use crate::error::{Error, Text};
-use crate::http::access::{Auditor, SESSION_COOKIE, expect_own_origin};
+use crate::http::access::{AnyStaff, OwnSession, SESSION_COOKIE, expect_own_origin};
 use crate::http::envelope::Reply;
 use crate::http::extract::Input;
-use crate::http::fields::{Name, Password};
+use crate::http::fields::{Line, Name, Password, optional};
 use crate::http::limits::{ClientAddress, Try};
 use crate::ids::fingerprint;
 use crate::logins::{self, Kind};
 use crate::passwords::{self, Guess, Lane};
+use crate::staff::store::Login;
+use crate::staff::totp::{self, Given, Proof};
 use crate::staff::{Credential, Role, StaffMember, audit, guess_limits, store};
 
 /// A reply that sets the console's cookie.
@@ -30,6 +32,12 @@ pub struct StaffLogin {
     username: Name,
     /// Of the staff account.
     password: Password,
+    /// The six digits that the app shows, where the account has a second factor; each works once.
+    #[serde(default, deserialize_with = "optional")]
+    totp: Option<Line<16>>,
+    /// In place of `totp`, for whoever has lost the app; each works once.
+    #[serde(default, deserialize_with = "optional")]
+    recovery_code: Option<Line<64>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -42,6 +50,8 @@ pub struct StaffSession {
     username: String,
     /// What they may do.
     role: Role,
+    /// Whether a second factor must be set up before anything else.
+    must_set_up_totp: bool,
 }
 
 /// Log in: sets the console's cookie, and gives its token for scripts.
@@ -58,35 +68,16 @@ pub async fn start_session(
     refuse_foreign_page(&parts, &app)?;
     let at = app.clock.now().at;
     let failures = format!("staff login address {}", address.0);
-    let username = String::from(input.value.username);
+    let StaffLogin { username, password, totp, recovery_code } = input.value;
+    let (username, given) = (String::from(username), Given::new(totp, recovery_code)?);
     let attempt = begin(&app, failures, address, &username, at).await?;
-    let wanted = username.clone();
-    let login = app.db.point("staff.login", move |tx| store::login_of(tx, &wanted)).await?;
-    let who = known_as(&username);
-    let wanted = who.clone();
-    let is_known =
-        app.db.point("staff.known", move |tx| logins::is_known(tx, &wanted, address.0, at)).await?;
-    let hash = login.as_ref().map(|login| login.password_hash.clone());
-    let password = input.value.password.reveal().to_owned();
-    let lane = if is_known { Lane::Known } else { Lane::Staff };
-    let limits = guess_limits(&username, address.0, is_known);
-    let guess = match passwords::guess(&app, lane, limits, password, hash, at).await {
-        Ok(guess) => guess,
+    let judged = judge(&app, (&username, password.reveal().to_owned(), given), address, at).await;
+    let (login, proof) = match judged {
+        Ok(judged) => judged?,
         // Nothing was guessed at.
         Err(error) => {
             attempt.give_back(&app).await?;
             return Err(error);
-        }
-    };
-    let login = match (guess, login) {
-        (Guess::Right, Some(login)) if login.active => login,
-        (Guess::Locked { retry_after }, _) => {
-            logins::locked(&app, Kind::Staff, address, &username).await;
-            return Err(Error::too_many_requests(retry_after));
-        }
-        _ => {
-            logins::refused(&app, Kind::Staff, address, &username).await;
-            return Err(wrong());
         }
     };
     let token = app.ids.token();
@@ -97,24 +88,67 @@ pub async fn start_session(
         role: login.role,
         credential: Credential::Session,
         token_hash: fingerprint(&token),
+        has_totp: !login.totp_secret.is_empty(),
+        confirmed_at: at,
+        used_at: at,
     };
-    let role = login.role;
-    let started = app.db.write("staff.log_in", move |tx| {
-        let started = store::insert_session(tx, &login, &staff.token_hash, at, at + lifetime)?;
-        if started {
-            let after = json!({ "address": address.0.to_string() });
-            audit::record(tx, &staff, "session.start", &target(&staff), &Value::Null, &after, at)?;
-            logins::remember(tx, &who, address.0, at)?;
+    let (role, must_set_up_totp) = (login.role, staff.must_set_up_totp(&app));
+    let is_first_use = app.db.write("staff.log_in", move |tx| {
+        if !totp::take(tx, &login, &proof)? {
+            return Ok(false);
         }
-        Ok::<_, Error>(started)
+        // Undoes the taking, too.
+        if !store::insert_session(tx, &login, &staff.token_hash, at, at + lifetime)? {
+            return Err(wrong());
+        }
+        let after = json!({ "address": address.0.to_string() });
+        audit::record(tx, &staff, "session.start", &target(&staff), &Value::Null, &after, at)?;
+        logins::remember(tx, &known_as(&staff.username), address.0, at)?;
+        Ok(true)
     });
-    if !started.await? {
-        return Err(wrong());
+    if !is_first_use.await? {
+        logins::refused(&app, Kind::Staff, address, &username).await;
+        return Err(totp::wrong());
     }
     attempt.give_back(&app).await?;
     let expires_in = lifetime / SECOND;
     let cookie = cookie(&app, &token, expires_in);
-    Ok((cookie, Reply::ok(&StaffSession { token, expires_in, username, role })?))
+    Ok((cookie, Reply::ok(&StaffSession { token, expires_in, username, role, must_set_up_totp })?))
+}
+
+/// Whose account it is, with what the second factor is proved by; inside, why the login is refused.
+///
+/// # Errors
+/// When nothing could be judged: no guess was made.
+async fn judge(
+    app: &App,
+    (username, password, given): (&str, String, Given),
+    address: ClientAddress,
+    at: Millis,
+) -> Result<Result<(Login, Proof), Error>, Error> {
+    let wanted = username.to_owned();
+    let login = app.db.point("staff.login", move |tx| store::login_of(tx, &wanted)).await?;
+    let who = known_as(username);
+    let is_known = app.db.point("staff.known", move |tx| logins::is_known(tx, &who, address.0, at)).await?;
+    let hash = login.as_ref().map(|login| login.password_hash.clone());
+    let lane = if is_known { Lane::Known } else { Lane::Staff };
+    let limits = guess_limits(username, address.0, is_known);
+    let login = match (passwords::guess(app, lane, limits, password, hash, at).await?, login) {
+        (Guess::Right, Some(login)) if login.active => login,
+        (Guess::Locked { retry_after }, _) => {
+            logins::locked(app, Kind::Staff, address, username).await;
+            return Ok(Err(Error::too_many_requests(retry_after)));
+        }
+        _ => {
+            logins::refused(app, Kind::Staff, address, username).await;
+            return Ok(Err(wrong()));
+        }
+    };
+    let Some(proof) = totp::prove(app, &login, given, at).await? else {
+        logins::refused(app, Kind::Staff, address, username).await;
+        return Ok(Err(totp::wrong()));
+    };
+    Ok(Ok((login, proof)))
 }
 
 /// How the account is called among the known addresses.
@@ -143,7 +177,7 @@ fn wrong() -> Error {
     Error { message, ..Error::unauthenticated() }
 }
 
-fn target(staff: &StaffMember) -> String {
+pub(super) fn target(staff: &StaffMember) -> String {
     format!("staff {}", staff.id)
 }
 
@@ -168,11 +202,7 @@ fn cookie(app: &App, token: &str, max_age: i64) -> [(HeaderName, String); 1] {
 /// Log out: ends the session that is presented.
 #[utoipa::path(delete, path = "/admin/v1/session", tag = "staff", security(("staff" = [])),
     responses((status = 204)))]
-pub async fn end_session(State(app): State<App>, Auditor(staff): Auditor) -> WithCookie {
-    if staff.credential == Credential::ApiKey {
-        let (zh, en) = ("API 密钥没有会话，请删除密钥", "an API key has no session; delete the key instead");
-        return Err(Error::conflict(zh, en));
-    }
+pub async fn end_session(State(app): State<App>, OwnSession(staff): OwnSession) -> WithCookie {
     let at = app.clock.now().at;
     app.db
         .write("staff.log_out", move |tx| {
@@ -192,11 +222,16 @@ pub struct StaffIdentity {
     username: String,
     /// What they may do.
     role: Role,
+    /// Whether the account has a second factor.
+    totp: bool,
+    /// Whether one must be set up before anything else.
+    must_set_up_totp: bool,
 }
 
 /// Who am I?
 #[utoipa::path(get, path = "/admin/v1/session", tag = "staff", security(("staff" = [])),
     responses((status = 200, body = StaffIdentity)))]
-pub async fn current_session(Auditor(staff): Auditor) -> Result<Reply, Error> {
-    Reply::ok(&StaffIdentity { username: staff.username, role: staff.role })
+pub async fn current_session(State(app): State<App>, AnyStaff(staff): AnyStaff) -> Result<Reply, Error> {
+    let (totp, must_set_up_totp) = (staff.has_totp, staff.must_set_up_totp(&app));
+    Reply::ok(&StaffIdentity { username: staff.username, role: staff.role, totp, must_set_up_totp })
 }

@@ -7,6 +7,7 @@
 
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use yuyue_db::Tx;
 
 use crate::adapters::wechat::{CloudBinding, WechatError};
@@ -19,6 +20,7 @@ use crate::outbox::worker::Failed;
 use crate::outbox::{NewJob, enqueue};
 use crate::phone;
 use crate::sms_codes;
+use crate::staff::{StaffMember, record_if_staff};
 use crate::text::name_key;
 use crate::visitors::store::bindings::{self as rows, Kept};
 use crate::visitors::{Binding, BindingRole, jobs, rules, settings};
@@ -184,7 +186,7 @@ impl Attempt {
 /// says.
 pub async fn bind<T: Serialize>(
     app: &App,
-    (new, proof): (Binding, Proof),
+    (new, proof, staff): (Binding, Proof, Option<StaffMember>),
     (once, caller, now): (Option<Once>, String, &Now),
     reply: impl Fn(Binding) -> T + Send + 'static,
 ) -> Result<Reply, Error> {
@@ -197,7 +199,9 @@ pub async fn bind<T: Serialize>(
         return idempotency::write(app, "visitors.bind", once, StatusCode::OK, move |tx| {
             let kept = attempt.reserve(tx, Some(attempt.at))?;
             let (name, avatar) = (&attempt.new.name, &attempt.new.avatar);
-            attempt.confirm(tx, &kept, (name, avatar)).map(&reply)
+            let bound = attempt.confirm(tx, &kept, (name, avatar))?;
+            record(tx, staff.as_ref(), &bound, attempt.at)?;
+            Ok(reply(bound))
         })
         .await;
     };
@@ -208,7 +212,9 @@ pub async fn bind<T: Serialize>(
     let avatar = if bound.avatar.is_empty() { attempt.new.avatar.clone() } else { bound.avatar };
     let reserved = kept.clone();
     let confirmed = idempotency::write(app, "visitors.bind", once, StatusCode::OK, move |tx| {
-        attempt.confirm(tx, &kept, (&name, &avatar)).map(&reply)
+        let bound = attempt.confirm(tx, &kept, (&name, &avatar))?;
+        record(tx, staff.as_ref(), &bound, attempt.at)?;
+        Ok(reply(bound))
     });
     let confirmed = confirmed.await;
     // A repeat of a request gets its reply again, and binds nothing again.
@@ -216,6 +222,13 @@ pub async fn bind<T: Serialize>(
         abandon(app, &reserved, true).await?;
     }
     confirmed
+}
+
+/// A binding that staff made. Its phone is left out: the log must not keep what is erased.
+fn record(tx: &mut Tx<'_>, staff: Option<&StaffMember>, bound: &Binding, at: Millis) -> Result<(), Error> {
+    let (target, after) =
+        (format!("wechat {}", bound.weixin_user_id), json!({ "type": bound.role.as_str() }));
+    record_if_staff(tx, staff, "binding.add", &target, &after, at)
 }
 
 /// Binds at the cloud service what is reserved here, in the spelling in which it is kept.
@@ -254,23 +267,30 @@ async fn abandon(app: &App, kept: &Kept, is_at_cloud: bool) -> Result<(), Error>
         .await
 }
 
-/// Ends a binding; whether this call did. Of several at once one does.
+/// Ends a binding, of which `staff` may be the one who does; whether this call did. Of several at once one does.
 ///
 /// # Errors
 /// 503 when the cloud service does not answer: the binding then stays.
-pub async fn end(app: &App, weixin_user_id: &str) -> Result<bool, Error> {
+pub async fn end(app: &App, weixin_user_id: &str, staff: Option<StaffMember>) -> Result<bool, Error> {
     let servers = settings::servers(app).await?;
-    let id = weixin_user_id.to_owned();
+    let (id, at) = (weixin_user_id.to_owned(), app.clock.now().at);
+    let end = move |tx: &mut Tx<'_>, id: &str, was_theirs: bool| {
+        let was_bound = rows::delete(tx, id)? || was_theirs;
+        if was_bound {
+            let target = format!("wechat {id}");
+            record_if_staff(tx, staff.as_ref(), "binding.end", &target, &Value::Null, at)?;
+        }
+        Ok::<_, Error>(was_bound)
+    };
     let Some(cloud_url) = servers.cloud() else {
-        return app.db.write("visitors.unbind", move |tx| rows::delete(tx, &id)).await;
+        return app.db.write("visitors.unbind", move |tx| end(tx, &id, false)).await;
     };
     let find = id.clone();
     let ours = app.db.point("visitors.binding", move |tx| rows::find(tx, &find)).await?;
     let unbound = app.visitors.cloud.unbind(cloud_url, weixin_user_id).await;
     let was_theirs = unbound.map_err(|error| Error::unavailable(error.reason().to_owned()))?;
-    let was_ours = app.db.write("visitors.unbind", move |tx| rows::delete(tx, &id)).await?;
     // Our row decides; without one, who took it from the service was the one.
-    Ok(was_ours || (was_theirs && ours.is_none()))
+    app.db.write("visitors.unbind", move |tx| end(tx, &id, was_theirs && ours.is_none())).await
 }
 
 /// A WeChat that the cloud service is to forget.

@@ -5,6 +5,7 @@ use axum::http::header::ORIGIN;
 use axum::http::request::Parts;
 
 use crate::app::{App, Mode};
+use crate::clock::Millis;
 use crate::error::Error;
 use crate::http::access;
 use crate::ids::fingerprint;
@@ -163,6 +164,18 @@ impl Caller {
     #[must_use]
     pub fn is_stranger(&self) -> bool {
         matches!(self, Self::Wechat(_))
+    }
+
+    /// Whether the caller may change the set-up: an administrator who gave the password lately.
+    ///
+    /// # Errors
+    /// 401 or 403 when not.
+    pub fn may_set_up(&self, at: Millis) -> Result<(), Error> {
+        self.may_as_staff(Role::Admin)?;
+        match self {
+            Self::Staff(staff) => staff.expect_recent_login(at),
+            _ => Ok(()),
+        }
     }
 
     /// The member of staff whose change goes into the audit log.

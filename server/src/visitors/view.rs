@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::clock::{Millis, SECOND, local, text};
 use crate::config::TimeFormat;
+use crate::staff::Role;
 use crate::visitors::qr;
 use crate::visitors::store::visits::{Person, Visit};
 
@@ -25,13 +26,20 @@ pub struct Form {
     zone: jiff::tz::TimeZone,
     /// Where this server is reached.
     base: String,
+    hides_passes: bool,
 }
 
 impl Form {
     #[must_use]
     pub fn new(app: &App, base: &str) -> Self {
         let format = app.config.visitors.time_format;
-        Self { format, zone: app.clock.zone().clone(), base: base.to_owned() }
+        Self { format, zone: app.clock.zone().clone(), base: base.to_owned(), hides_passes: false }
+    }
+
+    /// As staff of this role see them: who only reads sees no pass, for a pass opens a gate.
+    #[must_use]
+    pub fn for_role(self, role: Role) -> Self {
+        Self { hides_passes: !role.may(Role::Reception), ..self }
     }
 
     /// An instant; 0 or "" for one that has not come.
@@ -47,8 +55,10 @@ impl Form {
     #[must_use]
     pub fn code(&self, visit_id: i64, person: &Person) -> (String, String) {
         match &person.token {
-            Some(token) => (qr::content(visit_id, token), qr::image_url(&self.base, token)),
-            None => (String::new(), String::new()),
+            Some(token) if !self.hides_passes => {
+                (qr::content(visit_id, token), qr::image_url(&self.base, token))
+            }
+            _ => (String::new(), String::new()),
         }
     }
 }

@@ -206,8 +206,8 @@ async fn a_console_cookie_needs_our_origin(app: TestApp) {
     );
     app.execute(&staff).await;
     let session = format!(
-        "INSERT INTO staff_session (token_hash, staff_id, created_at, expires_at)
-         SELECT '{}', id, {at}, {end} FROM staff",
+        "INSERT INTO staff_session (token_hash, staff_id, created_at, confirmed_at, used_at, expires_at)
+         SELECT '{}', id, {at}, {at}, {at}, {end} FROM staff",
         fingerprint(&token)
     );
     app.execute(&session).await;
@@ -260,14 +260,14 @@ async fn screens_are_for_devices_and_staff(app: TestApp) {
 }
 
 async fn a_screen_is_closed_when_its_credential_ends(app: TestApp) {
-    let admin = app.staff(Role::Admin).await;
+    let admin = app.administrator().await;
     let device = admin.post("/admin/v1/devices", json!({ "name": "屏", "kind": "kiosk" })).await.expect(201);
     let device = device.json();
     let mut sessions = Vec::new();
     for username in ["lin", "wang"] {
-        let account = json!({ "username": username, "password": "long enough", "role": "auditor" });
+        let account = json!({ "username": username, "password": "an old harbour town", "role": "auditor" });
         let id = admin.post("/admin/v1/staff", account).await.expect(201).json()["id"].clone();
-        let login = json!({ "username": username, "password": "long enough" });
+        let login = json!({ "username": username, "password": "an old harbour town" });
         let answer = app.post("/admin/v1/session", login).await.expect(200).json();
         sessions.push((id, answer["token"].as_str().unwrap().to_owned()));
     }

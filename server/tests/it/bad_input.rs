@@ -333,7 +333,7 @@ impl Callers {
         let member = app.member("13333333333").await;
         let id = app.staff(Role::Admin).await.booked(booking("o-1", 10, 10)).await;
         assert_eq!(id, 1);
-        let (admin, auditor) = (app.staff(Role::Admin).await, app.staff(Role::Auditor).await);
+        let (admin, auditor) = (app.administrator().await, app.staff(Role::Auditor).await);
         let device = app.device(DeviceKind::Kiosk).await;
         let user = app.user(1).await;
         let service = user.published(&json!({})).await;
@@ -354,7 +354,7 @@ impl Callers {
 
     /// New credentials, should the last request have ended the old ones.
     async fn refresh(&mut self) {
-        self.all[0] = self.app.staff(Role::Admin).await;
+        self.all[0] = self.app.administrator().await;
         let (token, at) = (self.app.ids.token(), self.app.clock.now().at);
         let insert = format!(
             "INSERT INTO access_token (token_hash, account_id, client_id, created_at, expires_at)

@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod adopting;
 mod architecture;
 mod bad_input;
 mod clients;

@@ -247,7 +247,8 @@ pub async fn bind_employee(
     let view = std::sync::Arc::new(EmployeeView::new(&app, &base, employee).await?);
     let now = app.clock.now();
     let once = (input.once, caller.name(), &now);
-    binding::bind(&app, (new, proof), once, move |_| std::sync::Arc::clone(&view)).await
+    let bound = (new, proof, caller.staff());
+    binding::bind(&app, bound, once, move |_| std::sync::Arc::clone(&view)).await
 }
 
 /// Bind a visitor's WeChat (访客微信绑定).
@@ -273,7 +274,7 @@ pub async fn bind_visitor(
     }
     let now = app.clock.now();
     let once = (input.once, caller.name(), &now);
-    binding::bind(&app, (new, proof), once, VisitorView::from).await
+    binding::bind(&app, (new, proof, caller.staff()), once, VisitorView::from).await
 }
 
 /// Whoever binds a phone must have it: by a code that was sent there, by having proved it before, by the
@@ -337,7 +338,11 @@ pub async fn unbind(State(app): State<App>, caller: Caller, request: Request) ->
     let id = OpenId::parse(Scalar::Text(segment));
     let id = id.map_err(|expected| Error::invalid("weixinUserId", &expected.zh, &expected.en))?;
     caller.may_act_for(&id, Role::Admin)?;
-    if binding::end(&app, &id).await? { Ok(Reply::no_content()) } else { Err((&rules::NOT_BOUND).into()) }
+    if binding::end(&app, &id, caller.staff()).await? {
+        Ok(Reply::no_content())
+    } else {
+        Err((&rules::NOT_BOUND).into())
+    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -407,7 +412,7 @@ fn no_binding() -> Error {
 pub async fn end_binding(State(app): State<App>, Reception(staff): Reception, PathId(id): PathId) -> Outcome {
     let kept = app.db.point("visitors.binding", move |tx| rows::by_id(tx, id)).await?;
     let Binding { weixin_user_id, phone, .. } = kept.ok_or_else(no_binding)?.binding;
-    if !binding::end(&app, &weixin_user_id).await? {
+    if !binding::end(&app, &weixin_user_id, None).await? {
         return Err(no_binding());
     }
     let at = app.clock.now().at;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use yuyue_db::Tx;
 
@@ -18,6 +18,7 @@ use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
 use crate::http::extract::Input;
 use crate::http::fields::{Phone, REQUIRED, Raw, optional};
 use crate::phone;
+use crate::staff::{self, StaffMember};
 use crate::visitors::caller::Caller;
 use crate::visitors::hosts;
 use crate::visitors::messages::{Event, Teller};
@@ -121,12 +122,17 @@ pub async fn sign_in(
             let is_back =
                 |person: &Person| phone::key(&person.phone) == phone_key && person.signed_out_at.is_some();
             if people.iter().any(is_back) {
-                let phone_key = phone_key.clone();
-                app.db.write("visitors.come_back", move |tx| desk::come_back(tx, id, &phone_key)).await?;
+                let (phone_key, staff, at) = (phone_key.clone(), caller.staff(), now.at);
+                app.db
+                    .write("visitors.come_back", move |tx| {
+                        desk::come_back(tx, id, &phone_key)?;
+                        record(tx, staff.as_ref(), "visit.come_back", id, at)
+                    })
+                    .await?;
             }
             return Reply::ok(&VisitSignedIn::new(&form, id, people));
         }
-        if admit(&app, &visit, lacking.len(), (&now, &base)).await? {
+        if admit(&app, &caller, (&visit, lacking.len()), (&now, &base)).await? {
             if let Some(account) = hosts::account(&app).await? {
                 hosts::try_now(&app, &account, &lacking).await;
             }
@@ -140,6 +146,17 @@ pub async fn sign_in(
         // or right after.
     }
     Err(Error::unavailable("a visit kept changing while it was being signed in"))
+}
+
+/// What staff did at the desk with a visit.
+fn record(
+    tx: &mut Tx<'_>,
+    staff: Option<&StaffMember>,
+    action: &str,
+    visit_id: i64,
+    at: Millis,
+) -> Result<(), Error> {
+    staff::record_if_staff(tx, staff, action, &format!("visit {visit_id}"), &json!({ "id": visit_id }), at)
 }
 
 /// The visit that a sign-in by this phone is for, with its people.
@@ -161,7 +178,13 @@ async fn chosen(app: &App, phone_key: &str, now: &Now) -> Result<(Visit, Vec<Per
 
 /// Gives a pass to the people of a visit who lack one, `count` of them, if nobody has changed that
 /// meanwhile; the messages come with it. The first time signs the visit in.
-async fn admit(app: &App, seen: &Visit, count: usize, (now, base): (&Now, &str)) -> Result<bool, Error> {
+async fn admit(
+    app: &App,
+    caller: &Caller,
+    (seen, count): (&Visit, usize),
+    (now, base): (&Now, &str),
+) -> Result<bool, Error> {
+    let staff = caller.staff();
     let (visit_id, is_first) = (seen.id, seen.signed_in_at.is_none());
     let drawn = Arc::new(draw(app, visit_id, count).await?);
     let goes_to_koala = hosts::account(app).await?.is_some();
@@ -198,6 +221,7 @@ async fn admit(app: &App, seen: &Visit, count: usize, (now, base): (&Now, &str))
                 teller.tell_employee(tx, Event::VisitorSignIn)?;
             }
             teller.tell_people(tx, Event::SignIn, |person| lacking.contains(&person.id))?;
+            record(tx, staff.as_ref(), "visit.sign_in", visit_id, now.at)?;
             Ok(true)
         })
         .await
@@ -344,7 +368,7 @@ pub async fn sign_out(State(app): State<App>, caller: Caller, input: Input<SignO
             pass.map(|pass| pass.person_id)
         }
     };
-    let phone_key = phone.map(|phone| phone::key(&phone));
+    let (phone_key, staff) = (phone.map(|phone| phone::key(&phone)), caller.staff());
     let signed_out = app.db.write("visitors.sign_out", move |tx| {
         let party = match (&phone_key, person_id) {
             (Some(key), _) => desk::inside_by_phone(tx, key, at)?,
@@ -354,9 +378,12 @@ pub async fn sign_out(State(app): State<App>, caller: Caller, input: Input<SignO
         let goes = |one: &Inside| {
             all || phone_key.as_ref().map_or(Some(one.person_id) == person_id, |key| *key == one.phone_key)
         };
-        let mut signed_out = 0;
+        let mut signed_out = 0_usize;
         for one in party.iter().filter(|one| goes(one)) {
-            signed_out += usize::from(desk::sign_out(tx, one.person_id, at)?);
+            if desk::sign_out(tx, one.person_id, at)? {
+                signed_out += 1;
+                record(tx, staff.as_ref(), "visit.sign_out", one.visit_id, at)?;
+            }
         }
         if signed_out == 0 {
             return Err(Error::from(&rules::NOT_HERE));

@@ -134,6 +134,10 @@ pub async fn visit_records(
     let (filter, page) = query.split(app.clock.zone(), PAGE_SIZE);
     let (count, found) = load(&app, filter, page).await?;
     let form = Form::new(&app, &base);
+    let form = match caller {
+        Caller::Staff(staff) => form.for_role(staff.role),
+        _ => form,
+    };
     let records = found.into_iter().map(|(visit, people)| Record::new(&form, visit, people, true));
     Reply::paged(&records.collect::<Vec<_>>(), &PageInfo::new(page, count))
 }

@@ -148,7 +148,7 @@ pub async fn apply(
     }
     let (now, app_too) = (app.clock.now(), app.clone());
     let once = (Some(input.once), caller.name(), &now);
-    let judged = now.clone();
+    let (judged, staff) = (now.clone(), caller.staff());
     let proposer_key = caller.is_stranger().then(|| phone::key(&new.proposer));
     let counted = proposer_key.clone();
     let applied = idempotency::write(&app, "visitors.apply", once, StatusCode::OK, move |tx| {
@@ -162,7 +162,14 @@ pub async fn apply(
             allowed.map_err(Error::too_many_requests)?;
         }
         let is_budgeted = counted.is_some();
-        book(&app_too, tx, &new, (proposal, is_budgeted), (&judged, &base))
+        let record = book(&app_too, tx, &new, (proposal, is_budgeted), (&judged, &base))?;
+        let action = match proposal {
+            Proposal::Application => "visit.apply",
+            Proposal::Invitation => "visit.invite",
+        };
+        let (target, after) = (format!("visit {}", record.id), json!({ "id": record.id }));
+        staff::record_if_staff(tx, staff.as_ref(), action, &target, &after, judged.at)?;
+        Ok(record)
     })
     .await;
     // A refusal undoes the count with all the rest, and counts all the same.

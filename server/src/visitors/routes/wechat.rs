@@ -6,17 +6,19 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Outcome;
 use crate::app::{App, Mode};
 use crate::clock::{MINUTE, Millis, SECOND};
 use crate::error::Error;
-use crate::http::access::{self, BaseUrl};
+use crate::http::access::{self, Admin, BaseUrl};
 use crate::http::envelope::Reply;
 use crate::http::extract::Query;
-use crate::http::fields::{Line, optional};
+use crate::http::fields::{Line, OpenId, optional};
 use crate::ids::fingerprint;
+use crate::staff::record_change;
 use crate::visitors::caller::{WECHAT_COOKIE, openid_of_session};
 use crate::visitors::{login, store};
 
@@ -176,6 +178,60 @@ pub async fn session(State(app): State<App>, parts: Parts) -> Outcome {
     };
     let weixin_user_id = openid_of_session(&parts, &app).await?.unwrap_or_default();
     Reply::ok(&Access { mode, weixin_user_id })
+}
+
+/// End the WeChat session of this browser; the next visit asks WeChat again.
+#[utoipa::path(delete, path = "/auth/session", tag = "login", security((), ("wechat" = [])),
+    responses((status = 204)))]
+pub async fn end_session(
+    State(app): State<App>,
+    BaseUrl(base): BaseUrl,
+    parts: Parts,
+) -> Result<Response, Error> {
+    // Another site's page must not end it, whoever's it is.
+    openid_of_session(&parts, &app).await?;
+    if let Some(token) = access::cookie(&parts.headers, WECHAT_COOKIE) {
+        let hash = fingerprint(token);
+        app.db.write("visitors.end_session", move |tx| store::sessions::end_session(tx, &hash)).await?;
+    }
+    let cookie = HeaderValue::try_from(cookie(&base, WECHAT_COOKIE, "", 0));
+    let cookie = cookie.map_err(|error| Error::internal(error.to_string()))?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    response.headers_mut().append(SET_COOKIE, cookie);
+    Ok(response)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SessionsQuery {
+    /// Whose sessions.
+    #[param(inline)]
+    openid: OpenId,
+}
+
+/// End all WeChat sessions of somebody, such as one who has lost the phone.
+#[utoipa::path(delete, path = "/admin/v1/wechat-sessions", tag = "staff", security(("staff" = [])),
+    params(SessionsQuery), responses((status = 204)))]
+pub async fn end_sessions_of(
+    State(app): State<App>,
+    Admin(staff): Admin,
+    Query(query): Query<SessionsQuery>,
+) -> Outcome {
+    let (openid, at) = (String::from(query.openid), app.clock.now().at);
+    app.db
+        .write("visitors.end_sessions_of", move |tx| {
+            let ended = store::sessions::end_sessions_of(tx, &openid)?;
+            if ended == 0 {
+                return Err(Error::not_found(
+                    "没有这个微信用户的会话",
+                    "there is no session of this WeChat user",
+                ));
+            }
+            let (action, before) = ("wechat_session.end", json!({ "sessions": ended }));
+            record_change(tx, &staff, action, &format!("wechat {openid}"), &before, &Value::Null, at)
+        })
+        .await?;
+    Ok(Reply::no_content())
 }
 
 #[cfg(test)]

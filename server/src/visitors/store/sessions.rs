@@ -60,6 +60,18 @@ pub fn user_of_session(tx: &mut Tx<'_>, token_hash: &str, at: Millis) -> Result<
     Ok(user?)
 }
 
+/// Ends a session.
+pub fn end_session(tx: &mut Tx<'_>, token_hash: &str) -> Result<()> {
+    tx.execute(sql!("DELETE FROM wechat_session WHERE token_hash = $1"), params![token_hash])?;
+    Ok(())
+}
+
+/// Ends every session of a WeChat user; how many there were.
+pub fn end_sessions_of(tx: &mut Tx<'_>, weixin_user_id: &str) -> Result<u64> {
+    let delete = sql!("DELETE FROM wechat_session WHERE weixin_user_id = $1");
+    Ok(tx.execute(delete, params![weixin_user_id])?)
+}
+
 /// The sealed access token of the official account, and when it expires.
 pub fn access_token(tx: &mut Tx<'_>) -> Result<Option<(String, Millis)>> {
     let find = sql!("SELECT sealed, expires_at FROM wechat_token WHERE id = 1");

@@ -1,6 +1,6 @@
 use axum::http::Method;
 use serde_json::{Value, json};
-use yuyue::clock::HOUR;
+use yuyue::clock::MINUTE;
 use yuyue::staff::Role;
 
 use super::{PASSWORD, path, problem};
@@ -50,7 +50,7 @@ async fn each_role_may_do_what_it_is_for(app: TestApp) {
     let member = app.member("13811111111").await;
     let mut staff = Vec::new();
     for role in [Auditor, Reception, Admin] {
-        staff.push((role, app.staff(role).await));
+        staff.push((role, app.in_person(role).await));
     }
     for (needed, method, rest, body) in endpoints {
         for nobody in [&app, &app.bearer("not a token"), &member] {
@@ -66,7 +66,7 @@ async fn each_role_may_do_what_it_is_for(app: TestApp) {
 }
 
 async fn what_is_not_there_or_not_right_is_a_problem_document(app: TestApp) {
-    let admin = app.staff(Role::Admin).await.with("accept-language", "en");
+    let admin = app.administrator().await.with("accept-language", "en");
     for rest in ["appointments/77/cancel", "messages/77/resend"] {
         assert_eq!(problem(&admin.post(&path(rest), json!({})).await, 404), "", "{rest}");
     }
@@ -102,13 +102,13 @@ async fn what_is_not_there_or_not_right_is_a_problem_document(app: TestApp) {
     let id = app.account("lin", Role::Auditor).await;
     let empty = admin.patch(&path(&format!("staff/{id}")), json!({ "other": 1 })).await;
     assert_eq!(problem(&empty, 400), "");
-    assert_eq!(empty.json()["detail"], "expected at least one of role, password, active");
+    assert_eq!(empty.json()["detail"], "expected at least one of role, password, active, totp");
     let active = admin.patch(&path(&format!("staff/{id}")), json!({ "active": "no" })).await;
     assert_eq!(problem(&active, 400), "active");
 }
 
 async fn a_repeat_with_the_same_key_adds_nothing(app: TestApp) {
-    let admin = app.staff(Role::Admin).await;
+    let admin = app.administrator().await;
     let member = app.member("13811111111").await;
     let id = member.get("/v1/accounts/me").await.json()["id"].clone();
     let brand = admin.post(&path("brands"), json!({ "name": "b" })).await.json()["id"].clone();
@@ -144,12 +144,14 @@ async fn the_audit_log_tells_every_change_and_no_secret(app: TestApp) {
     let device = lin.post(&path("devices"), json!({ "name": "门", "kind": "gate" })).await.expect(201).json();
     let key =
         lin.post(&path("api-keys"), json!({ "name": "报表", "role": "admin" })).await.expect(201).json();
-    let add = json!({ "username": "wang", "password": "secret secret", "role": "auditor" });
+    let add = json!({ "username": "wang", "password": "wang's first secret", "role": "auditor" });
     let wang = lin.post(&path("staff"), add).await.expect(201).json();
     let script = app.bearer(key["key"].as_str().unwrap());
-    app.clock.advance(HOUR);
-    let change = json!({ "password": "other secret", "role": "reception" });
-    script.patch(&path(&format!("staff/{}", wang["id"])), change).await.expect(200);
+    app.clock.advance(20 * MINUTE);
+    let change = json!({ "password": "wang's other secret", "role": "reception" });
+    lin.post(&path("session/confirm"), json!({ "password": PASSWORD })).await.expect(204);
+    problem(&script.patch(&path(&format!("staff/{}", wang["id"])), change.clone()).await, 403);
+    lin.patch(&path(&format!("staff/{}", wang["id"])), change).await.expect(200);
     lin.delete(&path(&format!("devices/{}", device["id"]))).await.expect(204);
     lin.delete(&path(&format!("api-keys/{}", key["id"]))).await.expect(204);
     lin.delete(&path("session")).await.expect(204);
@@ -159,7 +161,6 @@ async fn the_audit_log_tells_every_change_and_no_secret(app: TestApp) {
     let told: Vec<String> = (items.iter().rev())
         .map(|item| format!("{} {} {}", item["who"], item["action"], item["target"]).replace('"', ""))
         .collect();
-    let by_key = format!("api key {} (报表)", key["id"]);
     let lin = items.last().unwrap()["target"].as_str().unwrap();
     let expected = [
         format!("cli staff.add {lin}"),
@@ -168,16 +169,20 @@ async fn the_audit_log_tells_every_change_and_no_secret(app: TestApp) {
         format!("staff lin device.add device {}", device["id"]),
         format!("staff lin api_key.add api key {}", key["id"]),
         format!("staff lin staff.add staff {}", wang["id"]),
-        format!("{by_key} staff.change staff {}", wang["id"]),
+        format!("staff lin staff.change staff {}", wang["id"]),
         format!("staff lin device.delete device {}", device["id"]),
         format!("staff lin api_key.delete api key {}", key["id"]),
         format!("staff lin session.end {lin}"),
     ];
     assert_eq!(told, expected);
     let change = &items[3];
-    assert_eq!(change["at"], "2021-10-01 09:00:00");
-    assert_eq!(change["before"], json!({ "username": "wang", "role": "auditor", "active": true }));
-    let after = json!({ "username": "wang", "role": "reception", "active": true, "password": "changed" });
+    assert_eq!(change["at"], "2021-10-01 08:20:00");
+    assert_eq!(
+        change["before"],
+        json!({ "username": "wang", "role": "auditor", "active": true, "totp": false })
+    );
+    let after = json!({ "username": "wang", "role": "reception", "active": true, "totp": false,
+        "password": "changed" });
     assert_eq!(change["after"], after);
     assert_eq!(
         (&items[2]["before"], &items[2]["after"]),
@@ -189,12 +194,12 @@ async fn the_audit_log_tells_every_change_and_no_secret(app: TestApp) {
     let secret = |item: &Value| item["key"].as_str().unwrap().to_owned();
     let hashes =
         app.texts("SELECT password_hash AS value FROM staff UNION ALL SELECT key_hash FROM api_key").await;
-    let secrets = [secret(&device), secret(&key), "secret secret".into(), "other secret".into()];
+    let secrets = [secret(&device), secret(&key), "wang's first secret".into(), "wang's other secret".into()];
     for secret in secrets.iter().chain(&hashes) {
         assert!(!whole.contains(secret), "{secret} stands in the audit log");
     }
 
-    assert_eq!(auditor.items("audit?who=staff%20lin").await.len(), 8);
+    assert_eq!(auditor.items("audit?who=staff%20lin").await.len(), 9);
     assert_eq!(auditor.items("audit?action=staff.change&target=staff%2099").await.len(), 0);
     assert_eq!(auditor.items("audit?size=1&page=9").await[0]["action"], "session.start");
     assert_eq!(auditor.items("audit?who=cli").await.len(), 1);

@@ -2,10 +2,13 @@
 
 mod access;
 mod accounts;
+mod auditing;
 mod calendar;
 mod desk;
 mod members;
 mod messages;
+mod own;
+mod second_factor;
 mod session;
 
 use serde_json::{Value, json};

@@ -38,10 +38,35 @@ impl TestApp {
         let (key, at) = (self.ids.token(), self.clock.now().at);
         let (hash, role) = (fingerprint(&key), role.as_str());
         let insert = format!(
-            "INSERT INTO api_key (name, role, key_hash, created_at) VALUES ('test', '{role}', '{hash}', {at})"
+            "INSERT INTO api_key (name, role, key_hash, created_at, expires_at, last_used_at)
+             VALUES ('test', '{role}', '{hash}', {at}, {at} + 315360000000, {at})"
         );
         self.execute(&insert).await;
         self.bearer(&key)
+    }
+
+    /// This caller with a session, begun just now, of a new administrator: for what no API key may do.
+    pub async fn administrator(&self) -> Self {
+        self.in_person(Role::Admin).await
+    }
+
+    /// This caller with a session, begun just now, of a new staff account that nobody can log in to.
+    pub async fn in_person(&self, role: Role) -> Self {
+        let (token, at) = (self.ids.token(), self.clock.now().at);
+        let (username, role) = (format!("{} {}", role.as_str(), &token[..8]), role.as_str());
+        let account = format!(
+            "INSERT INTO staff (username, password_hash, role, active, created_at)
+             VALUES ('{username}', '{}', '{role}', TRUE, {at})",
+            yuyue::passwords::NOBODY
+        );
+        self.execute(&account).await;
+        let session = format!(
+            "INSERT INTO staff_session (token_hash, staff_id, created_at, confirmed_at, used_at, expires_at)
+             SELECT '{}', id, {at}, {at}, {at}, {at} + 315360000000 FROM staff WHERE username = '{username}'",
+            fingerprint(&token)
+        );
+        self.execute(&session).await;
+        self.bearer(&token)
     }
 
     /// This caller with the key of a kiosk or gate.

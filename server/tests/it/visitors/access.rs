@@ -9,6 +9,7 @@ use crate::support::TestApp;
 both! { enforced:
     web_authorisation_ends_in_a_session,
     a_page_learns_whom_wechat_vouched_for,
+    a_wechat_session_can_be_ended,
     a_code_of_wechats_proves_an_id_where_no_session_does,
     wechats_word_binds_an_openid_to_a_member,
     nobody_is_let_in_without_a_credential,
@@ -273,6 +274,8 @@ async fn what_staff_decide_is_in_the_audit_log(app: TestApp) {
         format!("visit.delete visit {one}"),
         format!("visit.refuse visit {other}"),
         format!("visit.authorise visit {one}"),
+        format!("visit.apply visit {other}"),
+        format!("visit.apply visit {one}"),
     ];
     assert_eq!(lines, expected, "each once");
     app.drain_outbox().await;
@@ -339,4 +342,34 @@ async fn an_interviewee_must_be_in_the_directory(app: TestApp) {
     let data = visitor.post("/v1/subject", app.application()).await.done();
     assert_eq!(data["department"], "法务部");
     app.drain_outbox().await;
+}
+
+async fn a_wechat_session_can_be_ended(app: TestApp) {
+    let one = app.wechat("wx-demo-zhangsan").await;
+    let other = app.wechat("wx-demo-zhangsan").await;
+    let whose =
+        async |user: &TestApp| user.get("/auth/session").await.expect(200).json()["weixinUserId"].clone();
+    one.with("origin", "https://evil.example").delete("/auth/session").await.expect(403);
+    assert_eq!(whose(&one).await, "wx-demo-zhangsan");
+    let ended = one.with("origin", "http://yuyue.test").delete("/auth/session").await.expect(204);
+    assert!(ended.header("set-cookie").starts_with("yuyue_wechat=; "), "{ended:?}");
+    assert!(ended.header("set-cookie").contains("Max-Age=0"), "{ended:?}");
+    assert_eq!((whose(&one).await, whose(&other).await), (json!(""), json!("wx-demo-zhangsan")));
+    one.delete("/auth/session").await.expect(204);
+    app.delete("/auth/session").await.expect(204);
+
+    let third = app.wechat("wx-demo-zhangsan").await;
+    let lisi = app.wechat("wx-demo-lisi").await;
+    let path = "/admin/v1/wechat-sessions?openid=wx-demo-zhangsan";
+    app.delete(path).await.expect(401);
+    other.delete(path).await.expect(401);
+    app.staff(Role::Reception).await.delete(path).await.expect(403);
+    let admin = app.staff(Role::Admin).await;
+    assert_eq!(admin.delete("/admin/v1/wechat-sessions").await.expect(400).json()["field"], "openid");
+    admin.delete(path).await.expect(204);
+    assert_eq!((whose(&other).await, whose(&third).await), (json!(""), json!("")));
+    assert_eq!(whose(&lisi).await, "wx-demo-lisi");
+    admin.delete(path).await.expect(404);
+    let told = admin.get("/admin/v1/audit?action=wechat_session.end").await.expect(200).json();
+    assert_eq!((&told["total"], &told["items"][0]["before"]), (&json!(1), &json!({ "sessions": 2 })));
 }
