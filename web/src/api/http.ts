@@ -21,13 +21,19 @@ export interface ApiOptions {
   credentials?: () => Record<string, string>
   /** Told when the server answers 401. */
   onUnauthorised?: () => void
+  /** Asked when the server wants the password again; whether it got it, and the call is worth repeating. */
+  onStepUp?: () => Promise<boolean>
 }
 
 const TIMEOUT = 20_000
 
 /** The typed client. Calls reject with `ApiError` when no answer comes. */
 export function createApi(options: ApiOptions = {}): Api {
-  const api = createClient<paths>({ baseUrl: location.origin, fetch: send })
+  const { onStepUp } = options
+  const api = createClient<paths>({
+    baseUrl: location.origin,
+    fetch: onStepUp === undefined ? send : (request) => sendAgainAfter(request, onStepUp),
+  })
   api.use({
     onRequest({ request }) {
       request.headers.set('Accept-Language', languageTag())
@@ -59,6 +65,19 @@ export async function send(request: Request): Promise<Response> {
     clearTimeout(timer)
     request.signal.removeEventListener('abort', stop)
   }
+}
+
+/** As `send`, once more when the server only wanted the password again. */
+async function sendAgainAfter(request: Request, stepUp: () => Promise<boolean>): Promise<Response> {
+  const again = request.clone()
+  const response = await send(request)
+  if (response.status !== 403) return response
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined)
+  if (!isObject(body) || body['step_up'] !== true) return response
+  return (await stepUp()) ? send(again) : response
 }
 
 /** Whether a body is an object, to look at its fields. */

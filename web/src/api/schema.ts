@@ -48,7 +48,7 @@ export interface paths {
         /** The API keys, the oldest first; never the keys themselves. */
         get: operations["staff_list_api_keys"];
         put?: never;
-        /** Add an API key, which works as a Bearer token until it is deleted. */
+        /** Add an API key, which works as a Bearer token until it expires or is deleted. */
         post: operations["staff_add_api_key"];
         delete?: never;
         options?: never;
@@ -673,6 +673,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/v1/session/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give the password again: for 15 minutes, accounts, keys, devices and the set-up can be changed. */
+        post: operations["staff_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change one's own password; ends the account's other sessions. */
+        put: operations["staff_change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/v1/session/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set up a second factor (两步验证): `{}` gives a secret, then a `code` of it makes it the account's, gives the
+         *     recovery codes and ends the account's other sessions.
+         */
+        post: operations["staff_set_up"];
+        /** Remove one's second factor, with its recovery codes. */
+        delete: operations["staff_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/v1/shops": {
         parameters: {
             query?: never;
@@ -868,6 +923,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/v1/wechat-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End all WeChat sessions of somebody, such as one who has lost the phone. */
+        delete: operations["staff_end_sessions_of"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/session": {
         parameters: {
             query?: never;
@@ -879,7 +951,8 @@ export interface paths {
         get: operations["login_session"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** End the WeChat session of this browser; the next visit asks WeChat again. */
+        delete: operations["login_end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2481,6 +2554,10 @@ export interface components {
              */
             expires_in: number;
         };
+        ConfirmRequest: {
+            /** @description Of one's own account. */
+            password: components["schemas"]["Password"];
+        };
         /** @description How one server was found. */
         Connection: {
             /** @description What exactly went wrong, for whoever looks after the server; "" when nothing did. */
@@ -3614,20 +3691,25 @@ export interface components {
         KeyItem: {
             /** @description When it was added, `YYYY-MM-DD HH:MM:SS`. */
             created_at: string;
+            /** @description When it stops working, `YYYY-MM-DD HH:MM:SS`. */
+            expires_at: string;
             /**
              * Format: int64
              * @description Id of the key; not the key itself.
              */
             id: number;
+            /** @description When it was used last, to the minute or so, `YYYY-MM-DD HH:MM:SS`; null before its first use. */
+            last_used_at?: string | null;
             /** @description What it is for, in the words of whoever added it. */
             name: string;
             /** @description What it may do. */
             role: components["schemas"]["Role"];
         };
         KeyRequest: {
+            expires_at?: components["schemas"]["Moment"] | null;
             /** @description What the key is for. */
             name: components["schemas"]["Line_64"];
-            /** @description What it may do. */
+            /** @description What it may do; never accounts and keys. */
             role: components["schemas"]["Role"];
         };
         /** @description A page of the ledger. */
@@ -3955,6 +4037,12 @@ export interface components {
              */
             order_id: number;
         };
+        OwnPasswordRequest: {
+            /** @description The password until now. */
+            old_password: components["schemas"]["Password"];
+            /** @description 8 to 128 characters, and not easy to guess. */
+            password: components["schemas"]["Password"];
+        };
         /** @description The `page` object. */
         PageInfo: {
             /**
@@ -4137,6 +4225,8 @@ export interface components {
              * @description The HTTP status.
              */
             status: number;
+            /** @description true where the password has to be given again first, to `POST /admin/v1/session/confirm`. */
+            step_up?: boolean | null;
             /** @description The status in words. */
             title: string;
             /** @description `about:blank`: the status says what kind of problem it is. */
@@ -4334,6 +4424,11 @@ export interface components {
              */
             subject_type: number;
         };
+        /** @description The second factor is set up. */
+        RecoveryCodes: {
+            /** @description Each logs in once in place of an app's code; shown only this once. */
+            recovery_codes: string[];
+        };
         RefundActionRequest: {
             /** @description Operation (退款订单操作类型): 1 agree (同意退款), 2 reject (拒绝退款), 3 cancel (取消订单), 4 confirm (确认订单). */
             action: components["schemas"]["IntIn_1_4"];
@@ -4379,6 +4474,10 @@ export interface components {
              *     (已拒绝), 5 cancelled (已取消).
              */
             status: number;
+        };
+        RemovalRequest: {
+            /** @description Of one's own account. */
+            password: components["schemas"]["Password"];
         };
         ReplyRequest: {
             /** @description What the publisher says (回复内容). */
@@ -4893,11 +4992,17 @@ export interface components {
             active?: boolean | null;
             password?: components["schemas"]["Password"] | null;
             role?: components["schemas"]["Role"] | null;
+            /** @description false: takes the second factor away from somebody who has lost it. Nobody can be given one. */
+            totp?: boolean | null;
         };
         /** @description Whose credential was presented. */
         StaffIdentity: {
+            /** @description Whether one must be set up before anything else. */
+            must_set_up_totp: boolean;
             /** @description What they may do. */
             role: components["schemas"]["Role"];
+            /** @description Whether the account has a second factor. */
+            totp: boolean;
             /** @description The username, or the name of an API key. */
             username: string;
         };
@@ -4914,6 +5019,8 @@ export interface components {
             id: number;
             /** @description What they may do. */
             role: components["schemas"]["Role"];
+            /** @description Whether it has a second factor. */
+            totp: boolean;
             /** @description What they log in with. */
             username: string;
         };
@@ -4956,11 +5063,13 @@ export interface components {
         StaffLogin: {
             /** @description Of the staff account. */
             password: components["schemas"]["Password"];
+            recovery_code?: components["schemas"]["Line_64"] | null;
+            totp?: components["schemas"]["Line_16"] | null;
             /** @description Of the staff account. */
             username: components["schemas"]["Line_64"];
         };
         StaffRequest: {
-            /** @description 8 to 128 characters. */
+            /** @description 8 to 128 characters, and not easy to guess. */
             password: components["schemas"]["Password"];
             /** @description What they may do. */
             role: components["schemas"]["Role"];
@@ -4973,6 +5082,8 @@ export interface components {
              * @description Seconds until the session ends.
              */
             expires_in: number;
+            /** @description Whether a second factor must be set up before anything else. */
+            must_set_up_totp: boolean;
             /** @description What they may do. */
             role: components["schemas"]["Role"];
             /** @description Works as a Bearer token for as long as the session. */
@@ -5111,6 +5222,18 @@ export interface components {
             /** @description The number of the course's order (课程订单号). */
             order_no: components["schemas"]["IntIn_1_9223372036854775807"];
         };
+        /** @description A secret that becomes the second factor when a code of it comes back. */
+        TotpOffer: {
+            /** @description In base32, to type into an app. */
+            secret: string;
+            /** @description For a QR code: `otpauth://totp/…`. */
+            uri: string;
+        };
+        TotpRequest: {
+            code?: components["schemas"]["Line_16"] | null;
+        };
+        /** @description One or the other. */
+        TotpSetUp: components["schemas"]["TotpOffer"] | components["schemas"]["RecoveryCodes"];
         /** @description Pictures, each in a field of its own, of any name. */
         UploadForm: {
             [key: string]: string;
@@ -5204,6 +5327,8 @@ export interface components {
             code: number;
             /** @description What went wrong, naming the field (错误信息). */
             err_msg: string;
+            /** @description true where staff have to give their password again first. */
+            step_up?: boolean | null;
         };
         /** @description Visitors (002): the body of a list. */
         VisitorsPage_Record: {
@@ -6991,6 +7116,132 @@ export interface operations {
             };
         };
     };
+    staff_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmRequest"];
+            };
+        };
+        responses: {
+            /** @description Done; there is nothing to tell */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    staff_change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnPasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description Done; there is nothing to tell */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    staff_set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpRequest"];
+            };
+        };
+        responses: {
+            /** @description What was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpSetUp"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    staff_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemovalRequest"];
+            };
+        };
+        responses: {
+            /** @description Done; there is nothing to tell */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     staff_list_shops: {
         parameters: {
             query?: {
@@ -7457,6 +7708,36 @@ export interface operations {
             };
         };
     };
+    staff_end_sessions_of: {
+        parameters: {
+            query: {
+                /** @description Whose sessions. */
+                openid: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing to tell */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login_session: {
         parameters: {
             query?: never;
@@ -7474,6 +7755,33 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Access"];
                 };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    login_end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing to tell */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong */
             default: {

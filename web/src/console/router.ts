@@ -53,6 +53,7 @@ router.beforeEach(async (to) => {
   if (session.person.value === undefined) await recall()
   if (to.name === 'sign-in') return session.person.value === undefined ? true : { path: '/' }
   if (session.person.value === undefined) return { name: 'sign-in', query: { to: to.fullPath } }
+  if (session.person.value.mustSetUpTotp && to.name !== 'account') return { name: 'account' }
   if (to.meta.role !== undefined && !may(to.meta.role) && to.name !== 'missing')
     return { name: 'missing', params: {} }
   return true

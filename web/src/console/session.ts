@@ -8,6 +8,16 @@ import { type Role, staff } from '@/api/staff'
 export interface Person {
   username: string
   role: Role
+  /** Whether the account has a second factor. */
+  totp: boolean
+  /** Whether it must get one before anything else. */
+  mustSetUpTotp: boolean
+}
+
+/** What proves who somebody is beside the password. */
+export interface SecondFactor {
+  totp?: string
+  recovery_code?: string
 }
 
 /** Its 401 means that somebody is not signed in yet, or typed a wrong password. */
@@ -37,17 +47,18 @@ export const mayChange = computed(() => may('admin'))
 /** Finds out who is signed in. */
 export async function recall(): Promise<void> {
   try {
-    const { username, role } = await staff(api.GET('/admin/v1/session'))
-    person.value = { username, role }
+    const known = await staff(api.GET('/admin/v1/session'))
+    const { username, role, totp, must_set_up_totp: mustSetUpTotp } = known
+    person.value = { username, role, totp, mustSetUpTotp }
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 401)) throw error
     person.value = undefined
   }
 }
 
-export async function signIn(username: string, password: string): Promise<void> {
-  const started = await staff(api.POST('/admin/v1/session', { body: { username, password } }))
-  person.value = { username: started.username, role: started.role }
+export async function signIn(username: string, password: string, second: SecondFactor = {}): Promise<void> {
+  await staff(api.POST('/admin/v1/session', { body: { username, password, ...second } }))
+  await recall()
   hasExpired.value = false
 }
 
@@ -60,6 +71,29 @@ export async function signOut(): Promise<void> {
   }
   person.value = undefined
   hasExpired.value = false
+}
+
+/** Calls that wait until the password was given again. */
+const waiting = ref<((isConfirmed: boolean) => void)[]>([])
+/** Whether the password is needed again. */
+export const needsPassword = computed(() => waiting.value.length > 0)
+
+/** Asks for the password; whether it was given. */
+export function askPassword(): Promise<boolean> {
+  return new Promise((resolve) => {
+    waiting.value.push(resolve)
+  })
+}
+
+/** Gives the password again. */
+export async function confirmPassword(password: string): Promise<void> {
+  await staff(api.POST('/admin/v1/session/confirm', { body: { password } }))
+  answer(true)
+}
+
+/** Lets the calls that wait go on, or fail. */
+export function answer(isConfirmed: boolean): void {
+  for (const resolve of waiting.value.splice(0)) resolve(isConfirmed)
 }
 
 /** Told when the server no longer knows the session. */
