@@ -426,6 +426,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The kinds of message, with their templates. */
+        get: operations["staff_show_notices"];
+        /** Say which of our values the fields of WeChat's templates show; in effect at once, for waiting messages, too. */
+        put: operations["staff_set_notices"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/v1/orders": {
         parameters: {
             query?: never;
@@ -1571,6 +1589,23 @@ export interface paths {
         };
         /** Metrics as Prometheus reads them. */
         get: operations["operation_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/q/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page of a code, which the link in a text message opens; it names nobody. */
+        get: operations["visitors_pass_page"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3929,6 +3964,42 @@ export interface components {
             message: string;
         };
         Nothing: Record<string, never>;
+        /** @description A kind of message. */
+        Notice: {
+            /** @description What it tells, such as `signin_to_visitor`. */
+            kind: string;
+            /** @description The SMS template; "" sends none. */
+            sms_template: string;
+            /** @description The values that there are. */
+            values: string[];
+            /**
+             * @description The template's fields, such as `thing1`, and which of our values each shows. Empty: those of the visitors'
+             *     document, `first`, `keyword1` and so on.
+             */
+            wechat_fields: {
+                [key: string]: string;
+            };
+            /** @description The WeChat template; "" sends none. */
+            wechat_template: string;
+        };
+        NoticeRequest: {
+            /** @description Which kind of message. */
+            kind: components["schemas"]["Line_64"];
+            sms_template?: components["schemas"]["ClearableLine_128"] | null;
+            /** @description The template's field, and the name of our value. */
+            wechat_fields: {
+                [key: string]: string;
+            };
+            wechat_template?: components["schemas"]["ClearableLine_128"] | null;
+        };
+        Notices: {
+            /** @description All of them. */
+            items: components["schemas"]["Notice"][];
+        };
+        NoticesRequest: {
+            /** @description Kinds that are left out stay as they are. */
+            items: components["schemas"]["NoticeRequest"][];
+        };
         /** @description Somebody in the building (在场人员). */
         OnSite: {
             /** @description 访客单位 */
@@ -5105,6 +5176,11 @@ export interface components {
             appointments_today: number;
             /** @description The day they are of, `YYYY-MM-DD`. */
             date: string;
+            /**
+             * Format: int64
+             * @description How much of the day's budget for messages that callers cause is used, in percent.
+             */
+            message_budget_percent: number;
             /**
              * Format: int64
              * @description Messages given up, which staff may send again.
@@ -6517,6 +6593,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    staff_show_notices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notices"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    staff_set_notices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticesRequest"];
+            };
+        };
+        responses: {
+            /** @description What was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notices"];
                 };
             };
             /** @description What went wrong */
@@ -9254,6 +9392,37 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    visitors_pass_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitorsError"];
                 };
             };
         };

@@ -40,6 +40,7 @@ pub struct Notice {
 
 #[derive(Serialize, ToSchema)]
 pub struct Notices {
+    /// All of them.
     items: Vec<Notice>,
 }
 
@@ -76,6 +77,7 @@ pub struct NoticesRequest {
 
 #[derive(Deserialize, ToSchema)]
 pub struct NoticeRequest {
+    /// Which kind of message.
     kind: Line<64>,
     /// As it is: the visitors' templates are set by `PUT /v1/config/templates`.
     #[serde(default)]
