@@ -150,7 +150,7 @@ mod tests {
     fn no_text_of_a_caller_holds_an_address() {
         for (text, expected) in [
             ("http://evil.example/x", ": evil example x"),
-            ("HTTPS://a.b", "s: a b"),
+            ("HTTPS://a.b", "S: a b"),
             ("hthttptp://a", "ht tp: a"),
             ("www.evil.com", "www evil com"),
             ("ｗｗｗ．ｅｖｉｌ．ｃｏｍ", "www evil com"),
