@@ -14,20 +14,18 @@ use crate::app::App;
 use crate::error::Error;
 use crate::{live, outbox, visitors};
 
-/// How long a client may keep a connection waiting, and who is trusted with many.
+/// How long a client may keep a connection waiting.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     /// For the whole head of a request, from when the connection was taken or the last reply went out.
     pub head: Duration,
     /// For taking anything at all of what is sent to it.
     pub write: Duration,
-    /// Whether the connections of this machine, such as its reverse proxy's, are nobody's in particular.
-    pub trusts_loopback: bool,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { head: Duration::from_secs(15), write: Duration::from_secs(30), trusts_loopback: true }
+        Self { head: Duration::from_secs(15), write: Duration::from_secs(30) }
     }
 }
 

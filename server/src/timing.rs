@@ -43,7 +43,7 @@ impl Timing {
     #[must_use]
     pub fn is_unmended(&self, at: Millis) -> bool {
         let seen = self.seen.fetch_max(at, Ordering::SeqCst);
-        if at < seen - STEP_BACK {
+        if at < seen.saturating_sub(STEP_BACK) {
             self.was_wrong.store(true, Ordering::SeqCst);
         }
         self.was_wrong.load(Ordering::SeqCst)
@@ -55,8 +55,8 @@ impl Timing {
         let watched = self.watched.load(Ordering::SeqCst);
         let stands_at = self.doubtful_until.load(Ordering::SeqCst);
         // Further ahead than it can be: the clock has been set back since.
-        let is_waiting = at < stands_at && stands_at <= at + STANDS_FOR;
-        is_waiting || (watched > 0 && at > watched + JUMP_AHEAD)
+        let is_waiting = at < stands_at && stands_at <= at.saturating_add(STANDS_FOR);
+        is_waiting || (watched > 0 && at > watched.saturating_add(JUMP_AHEAD))
     }
 
     fn doubt(&self, at: Millis, since: Millis) {

@@ -42,8 +42,9 @@ pub fn schedule(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
 
 /// How far ahead each of the recurring jobs can be due.
 #[must_use]
-pub fn periods(settings: &crate::config::Visitors) -> [(&'static str, Millis); 3] {
-    [(DIRECTORY, directory_pause(settings.directory_ttl)), (INDEX, MINUTE), (RETENTION, DAY)]
+pub fn periods(settings: &crate::config::Visitors) -> [(&'static str, Millis); 4] {
+    let directory = directory_pause(settings.directory_ttl);
+    [(DIRECTORY, directory), (BINDINGS, MINUTE), (INDEX, MINUTE), (RETENTION, DAY)]
 }
 
 /// The directory is read again before it is too old to be believed.

@@ -120,7 +120,8 @@ pub fn clean_up(tx: &mut yuyue_db::Tx<'_>, at: Millis) -> Result<(), Error> {
 /// # Errors
 /// When the database refuses.
 pub fn set_right(tx: &mut yuyue_db::Tx<'_>, at: Millis) -> Result<u64, Error> {
-    Ok(store::sessions::set_right(tx, at)? + store::directory::set_right(tx, at)?)
+    let rows = store::sessions::set_right(tx, at)? + store::directory::set_right(tx, at)?;
+    Ok(rows + store::bindings::set_right(tx, at)?)
 }
 
 pub use caller::openid_of_session;

@@ -97,8 +97,11 @@ async fn codes_and_passwords_wait_no_longer_than_they_say(app: TestApp) {
             json!({ "grant_type": "password", "mobile": MOBILE, "password": "wrong-1", "client_id": 44 });
         app.post("/v1/login/token", login)
     };
-    let member = app.member(MOBILE).await;
-    member.put("/v1/accounts/me/password", json!({ "password": "correct horse 7" })).await;
+    let code = app.login_code(MOBILE).await;
+    let with_password = json!({
+        "grant_type": "sms_code", "mobile": MOBILE, "sms_code": code, "client_id": 44, "password": "correct horse 7",
+    });
+    app.post("/v1/login/token", with_password).await.expect(200);
     app.clock.advance(400 * DAY);
     ask().await.expect(200);
     for _ in 0..10 {

@@ -151,3 +151,10 @@ pub fn delete_of_phone(tx: &mut Tx<'_>, phone_key: &str) -> Result<Vec<String>> 
     let delete = sql!("DELETE FROM wechat_binding WHERE phone_key = $1 RETURNING weixin_user_id");
     Ok(tx.query(delete, params![phone_key], |row| row.get("weixin_user_id"))?)
 }
+
+/// Bindings under way that a wrong clock dated after `at` are as old as others; gives how many.
+pub fn set_right(tx: &mut Tx<'_>, at: Millis) -> Result<u64> {
+    let update =
+        sql!("UPDATE wechat_binding SET created_at = $1 WHERE bound_at IS NULL AND created_at - 60000 > $1");
+    Ok(tx.execute(update, params![at])?)
+}

@@ -203,7 +203,8 @@ async fn the_numbers_of_the_day(app: TestApp) {
     app.sign_in(tomorrow).await.data();
     let stats = auditor.get(&path("stats")).await.expect(200).json();
     let expected = json!({ "date": "2021-10-01", "appointments_today": 2, "sign_ins_today": 2,
-        "visits_today": 0, "open_orders": 0, "open_refunds": 0, "appeals_waiting": 0, "messages_waiting": 0, "messages_given_up": 0 });
+        "visits_today": 0, "open_orders": 0, "open_refunds": 0, "appeals_waiting": 0, "messages_waiting": 0, "messages_given_up": 0,
+        "message_budget_percent": 0 });
     assert_eq!(stats, expected);
     app.clock.advance(24 * HOUR);
     let stats = auditor.get(&path("stats")).await.expect(200).json();

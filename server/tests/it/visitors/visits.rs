@@ -2,6 +2,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use yuyue::clock::{HOUR, SECOND};
 use yuyue::config::TimeFormat;
+use yuyue::visitors::qr;
 
 use super::{FU_GUI, LI_SI, WANG_MOU, ZHANG_SAN};
 use crate::support::TestApp;
@@ -67,10 +68,13 @@ async fn each_event_tells_exactly_whom_the_documents_name(app: TestApp) {
     assert_eq!(app.told(WANG_MOU).await, ["sms SMS_200000003", "sms SMS_200000004"]);
     let messages = app.get(&format!("/demo/messages?phone={WANG_MOU}")).await.json();
     let params = &messages[0]["params"];
-    assert_eq!(params["link"], signed_in["retinues"][0]["qrcode_img_url"], "each gets their own pass");
+    let page = params["link"].as_str().unwrap().strip_prefix("/q/").unwrap();
+    let picture = format!("/qrcode/{}.jpg", qr::token_of_page(page).unwrap());
+    let pass = signed_in["retinues"][0]["qrcode_img_url"].as_str().unwrap();
+    assert!(pass.ends_with(&picture), "each gets their own pass: {pass} {picture}");
     assert_eq!((&params["name"], &params["interviewee"]), (&json!("王某"), &json!("李四")));
     assert_eq!((&params["place"], &params["purpose"]), (&json!("前台"), &json!("商务")));
-    assert_eq!(params["time"], "2021-10-01 08:00 至 10:00");
+    assert_eq!((&params["time"], &params["until"]), (&json!("10-01 08:00"), &json!("10-01 10:00")));
 }
 
 async fn a_phone_with_two_roles_is_written_to_in_the_one_addressed(app: TestApp) {
