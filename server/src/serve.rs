@@ -50,8 +50,16 @@ pub async fn run_with(
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> Result<(), String> {
-    live::begin(&app).await.map_err(Error::reason)?;
-    outbox::worker::begin(&app).await.map_err(Error::reason)?;
+    tokio::pin!(stop);
+    // A database that stands still from the first must not keep the server from being stopped.
+    let is_stopped = tokio::select! {
+        begun = begin(&app) => begun.map(|()| false)?,
+        () = &mut stop => true,
+    };
+    let all = app.config.server.shutdown_timeout;
+    if is_stopped {
+        return closed_by(Instant::now() + all, app).await;
+    }
     let mut background = JoinSet::new();
     background.spawn(live::run(app.clone()));
     background.spawn(fold_metrics(app.clone()));
@@ -61,11 +69,10 @@ pub async fn run_with(
     let connections = connections::Connections::new(&app, patience);
     tokio::select! {
         () = connections.accept(&app, &listener) => {}
-        () = stop => tracing::info!("stopping"),
+        () = &mut stop => tracing::info!("stopping"),
     }
     drop(listener);
     app.stopping.send_replace(true);
-    let all = app.config.server.shutdown_timeout;
     let end = Instant::now() + all;
     let finished = async {
         connections.ended().await;
@@ -76,6 +83,15 @@ pub async fn run_with(
     }
     // Whatever is cut off is a row in the database and goes on at the next start.
     background.shutdown().await;
+    closed_by(end, app).await
+}
+
+async fn begin(app: &App) -> Result<(), String> {
+    live::begin(app).await.map_err(Error::reason)?;
+    outbox::worker::begin(app).await.map_err(Error::reason)
+}
+
+async fn closed_by(end: Instant, app: App) -> Result<(), String> {
     if let Ok(closed) = timeout_at(end, close(app)).await {
         return closed;
     }
