@@ -54,7 +54,7 @@ test.describe('a second factor', () => {
 
     await page.getByRole('button', { name: '退出登录' }).click()
     await page.getByLabel('用户名').fill(username)
-    await page.getByLabel('密码').fill(PASSWORD)
+    await page.getByRole('textbox', { name: '密码' }).fill(PASSWORD)
     await page.keyboard.press('Enter')
     await expect(page.getByText('请输入两步验证码')).toBeVisible()
     await expectAccessible(page)
@@ -65,7 +65,7 @@ test.describe('a second factor', () => {
 
     await page.getByRole('button', { name: '退出登录' }).click()
     await page.getByLabel('用户名').fill(username)
-    await page.getByLabel('密码').fill(PASSWORD)
+    await page.getByRole('textbox', { name: '密码' }).fill(PASSWORD)
     await page.keyboard.press('Enter')
     await page.getByRole('button', { name: '手机不在身边？用恢复码' }).click()
     await page.getByLabel('恢复码').fill(recovery.toUpperCase())
