@@ -29,8 +29,10 @@ test('an appointment, from the free days to the calendar and back', async ({ pag
   expect(file.suggestedFilename()).toMatch(/^appointment-\d+\.ics$/)
   const calendar = await readFile(await file.path(), 'utf8')
   expect(calendar).toMatch(/^BEGIN:VCALENDAR\r\n/)
-  expect(calendar).toContain('DURATION:PT10M\r\n')
   const [, hour, minute] = /DTSTART:\d{8}T(\d\d)(\d\d)00Z/.exec(calendar) ?? []
+  const [, endHour, endMinute] = /DTEND:\d{8}T(\d\d)(\d\d)00Z/.exec(calendar) ?? []
+  const minutes = (Number(endHour) - Number(hour)) * 60 + Number(endMinute) - Number(minute)
+  expect((minutes + 24 * 60) % (24 * 60)).toBe(10)
   expect(`${String((Number(hour) + 8) % 24).padStart(2, '0')}:${minute}`).toBe(time)
 
   await page.getByRole('button', { name: '我的预约' }).click()
