@@ -9416,6 +9416,15 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            /** @description The pass has ended */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
             /** @description What went wrong */
             default: {
                 headers: {

@@ -40,7 +40,10 @@ pub async fn qr_code(State(app): State<App>, Path(name): Path<String>) -> Result
 
 /// The page of a code, which the link in a text message opens; it names nobody.
 #[utoipa::path(get, path = "/q/{code}", tag = "visitors", security(()), params(("code" = String, Path)),
-    responses((status = 200, content_type = "text/html", body = String)))]
+    responses(
+        (status = 200, content_type = "text/html", body = String),
+        (status = 404, description = "The pass has ended", content_type = "text/html", body = String)
+    ))]
 pub async fn pass_page(State(app): State<App>, Path(code): Path<String>) -> Result<Response, Error> {
     let token = qr::token_of_page(&code);
     let at = app.clock.now().at;
