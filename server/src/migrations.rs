@@ -36,4 +36,7 @@ pub const ALL: &[Migration] = &[
     migration!("00", 10, "time"),
     migration!("00", 11, "messages"),
     migration!("00", 12, "staff_accounts"),
+    migration!("00", 13, "holders"),
+    migration!("00", 14, "changed_hands"),
+    migration!("00", 15, "ways_to_pay"),
 ];

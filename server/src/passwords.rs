@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Argon2, PasswordHash};
+use icu_normalizer::ComposingNormalizerBorrowed;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use yuyue_db::Tx;
 pub use zxcvbn::Score;
@@ -81,12 +82,19 @@ struct Turn {
 pub const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// A password as it is compared and kept. Keyboards write one text in several ways: `é` as a letter or as
+/// two marks, digits in full width.
+#[must_use]
+pub fn normal(password: &str) -> String {
+    ComposingNormalizerBorrowed::new_nfkc().normalize(password).into_owned()
+}
+
 /// Hashes `password` with a fresh salt, for whoever has proved that they may set it.
 ///
 /// # Errors
 /// 503 when too many wait; when hashing fails, which is a fault of the server.
 pub async fn hash(app: &App, password: String) -> Result<String, Error> {
-    let salt: [u8; 16] = app.ids.bytes();
+    let (salt, password): ([u8; 16], _) = (app.ids.bytes(), normal(&password));
     let turn = app.hashing.turn(Lane::Known).await?;
     let hashed = on_a_hashing_thread(turn, move || {
         Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string())
@@ -103,9 +111,10 @@ pub fn score(password: &str, names: &[&str]) -> Score {
 }
 
 /// How a guess at a password ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Guess {
-    Right,
+    /// With what is to be stored from now on, if that is another hash.
+    Right(Option<String>),
     Wrong,
     /// Not even looked at: there were too many wrong ones.
     Locked {
@@ -153,8 +162,8 @@ pub async fn guess(
     }
     let is_known = stored.is_some();
     let stored = stored.unwrap_or_else(|| NOBODY.to_owned());
-    let is_right = compare(turn, password, stored).await?;
-    if !is_right || !is_known {
+    let found = compare(turn, password.clone(), stored).await?;
+    if found == Comparison::Different || !is_known {
         return Ok(Guess::Wrong);
     }
     let clear = move |tx: &mut Tx<'_>| {
@@ -164,7 +173,8 @@ pub async fn guess(
         })
     };
     app.db.write("passwords.clear", clear).await?;
-    Ok(Guess::Right)
+    let is_old = found == Comparison::SameAsTyped;
+    Ok(Guess::Right(if is_old { Some(hash(app, password).await?) } else { None }))
 }
 
 /// The first limit that is reached.
@@ -194,13 +204,31 @@ fn count(tx: &mut Tx<'_>, limits: &[GuessLimit], at: Millis) -> Result<Option<Co
 /// # Errors
 /// When the stored hash cannot be read.
 pub async fn verify(app: &App, password: String, stored: String) -> Result<bool, Error> {
-    compare(app.hashing.turn(Lane::Known).await?, password, stored).await
+    let found = compare(app.hashing.turn(Lane::Known).await?, password, stored).await?;
+    Ok(found != Comparison::Different)
 }
 
-async fn compare(turn: Turn, password: String, stored: String) -> Result<bool, Error> {
+/// How a password compares with what was hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    Same,
+    /// The hash is of what was typed, letter by letter: from before passwords were made [`normal`].
+    SameAsTyped,
+    Different,
+}
+
+async fn compare(turn: Turn, password: String, stored: String) -> Result<Comparison, Error> {
     on_a_hashing_thread(turn, move || {
         let hash = PasswordHash::new(&stored).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+        let is_hashed = |text: &str| Argon2::default().verify_password(text.as_bytes(), &hash).is_ok();
+        let normal = normal(&password);
+        Ok(if is_hashed(&normal) {
+            Comparison::Same
+        } else if normal != password && is_hashed(&password) {
+            Comparison::SameAsTyped
+        } else {
+            Comparison::Different
+        })
     })
     .await?
 }

@@ -1,10 +1,12 @@
 //! How personal data is shortened before it is shown or logged, and names are cut into parts to be found by.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, WhiteSpace};
 use icu_properties::{CodePointMapData, CodePointSetData};
+use serde::de::{Deserialize, Deserializer, Visitor};
 
 /// Whether nothing is seen where `c` stands: blanks, marks for formatting, controls, fillers.
 #[must_use]
@@ -21,6 +23,47 @@ pub fn is_invisible(c: char) -> bool {
             CodePointMapData::<GeneralCategory>::new().get(c),
             GeneralCategory::Format | GeneralCategory::Control
         )
+}
+
+/// What decorates a person elsewhere, such as a nickname of WeChat's: without control characters, cut to
+/// `most` characters; nothing when nothing of it can be seen.
+#[must_use]
+pub fn decoration(text: &str, most: usize) -> Option<String> {
+    let clean: String = text.chars().filter(|c| !c.is_control()).collect();
+    let cut: String = clean.trim().chars().take(most).collect();
+    let cut = cut.trim_end();
+    (!cut.chars().all(is_invisible)).then(|| cut.to_owned())
+}
+
+/// The text of a JSON string; halves of surrogate pairs, which are no characters, are left out. Nothing
+/// when the JSON is something else.
+#[must_use]
+pub fn of_json(json: &str) -> Option<String> {
+    let Units(bytes) = serde_json::from_str(json).ok()?;
+    Some(bytes.utf8_chunks().map(|chunk| chunk.valid()).collect())
+}
+
+/// A JSON string as bytes: UTF-8, but for the halves of surrogate pairs.
+struct Units(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Units {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(UnitsVisitor)
+    }
+}
+
+struct UnitsVisitor;
+
+impl Visitor<'_> for UnitsVisitor {
+    type Value = Units;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Units, E> {
+        Ok(Units(bytes.to_vec()))
+    }
 }
 
 /// The dots that keyboards have for the one between the parts of a name.
@@ -88,6 +131,31 @@ mod tests {
         assert_eq!(mask_phone("12"), "12");
         assert_eq!(mask_phone(""), "");
         assert_eq!(mask_phone("电话号码一二三四五"), "电话号****二三四五");
+    }
+
+    #[test]
+    fn decoration_is_cleaned_and_cut() {
+        assert_eq!(decoration("\u{14}琥珀🍭\n", 64).as_deref(), Some("琥珀🍭"));
+        assert_eq!(decoration(" 一二三 四", 4).as_deref(), Some("一二三"));
+        for nothing in ["", " ", "\u{0}\u{7f}", "\u{200b}"] {
+            assert_eq!(decoration(nothing, 64), None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_json_string_gives_its_characters_and_leaves_out_halves() {
+        for (json, text) in [
+            (r#""小明""#, Some("小明")),
+            (r#""a\ud83c""#, Some("a")),
+            (r#""\udf6d\ud83cb\ud83c\udf6d""#, Some("b🍭")),
+            (r#""\u0000\n""#, Some("\0\n")),
+            ("7", None),
+            ("null", None),
+            ("{}", None),
+            (r#"["a"]"#, None),
+        ] {
+            assert_eq!(of_json(json).as_deref(), text, "{json}");
+        }
     }
 
     #[test]

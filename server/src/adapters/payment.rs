@@ -19,6 +19,18 @@ pub use self::simulated::{SIGNATURE_HEADER, SimulatedAccount, SimulatedGateway, 
 /// How long a fault that only a person can repair waits before the next try.
 const CONFIGURATION_BACK_OFF: Millis = 30 * MINUTE;
 
+/// Where the payer agrees, where the gateway asks the payer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// In the mini-program (小程序支付).
+    #[default]
+    MiniProgram,
+    /// In a page that WeChat's browser shows (公众号支付).
+    OfficialAccount,
+    /// By a code that any WeChat scans (扫码支付).
+    Native,
+}
+
 /// What is to be paid.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Charge {
@@ -28,7 +40,8 @@ pub struct Charge {
     pub amount: i64,
     /// What the payer is shown, at most 127 characters.
     pub description: String,
-    /// The payer's openid, where the gateway asks the payer; else empty.
+    pub way: Way,
+    /// The payer's openid, where the gateway asks a payer it has to know; else empty.
     pub payer: String,
     /// After this instant the gateway takes no money for it.
     pub expires_at: Millis,
@@ -71,7 +84,7 @@ pub struct Settlement {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Charged {
     Settled(Settlement),
-    /// The payer has to agree on the phone, which needs these parameters for it.
+    /// The payer has to agree with WeChat, which needs these parameters for it.
     Awaiting(Map<String, Value>),
 }
 
@@ -183,7 +196,7 @@ impl From<CallError> for PaymentError {
 #[derive(Clone, Debug)]
 pub enum PaymentGateway {
     Simulated(SimulatedGateway),
-    /// Charges are paid in the mini-program, which proves its user by a code.
+    /// The payer agrees with WeChat. The mini-program proves its user by a code.
     WechatPay {
         pay: Box<WechatPay>,
         payers: MiniProgram,

@@ -13,9 +13,11 @@ use std::fmt;
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::http::{Answer, CallError, Http};
 use crate::clock::{HOUR, MINUTE, Millis};
+use crate::text;
 
 pub use self::cloud::{CloudBinding, CloudMessage, WechatCloud};
 pub use self::mini_program::{MiniProgram, MiniProgramConfig};
@@ -113,6 +115,22 @@ fn fault(step: Step, code: i64, message: &str) -> WechatError {
     }
 }
 
+/// The most characters of a nickname and of a picture's address that are kept.
+const LONGEST_NICK: usize = 64;
+const LONGEST_ADDRESS: usize = 500;
+
+/// What WeChat tells of a user, cleaned: people put into their nicknames what no other text may have.
+fn told(json: Option<Box<RawValue>>, most: usize) -> String {
+    let text = json.and_then(|json| text::of_json(json.get()));
+    text.and_then(|text| text::decoration(&text, most)).unwrap_or_default()
+}
+
+/// The address of a user's picture; a part of one leads nowhere.
+fn told_address(json: Option<Box<RawValue>>) -> String {
+    let address = told(json, LONGEST_ADDRESS + 1);
+    if address.chars().count() > LONGEST_ADDRESS { String::new() } else { address }
+}
+
 /// A status that no part of WeChat answers on purpose: the way there is disturbed.
 fn check_status(answer: &Answer) -> Result<(), WechatError> {
     let reason = || format!("WeChat answered {}", answer.status);
@@ -121,6 +139,15 @@ fn check_status(answer: &Answer) -> Result<(), WechatError> {
         408 | 429 | 500.. => Err(WechatError::retry(reason())),
         _ => Err(WechatError::configuration(reason())),
     }
+}
+
+/// An answer that tells of people: what they type into their nicknames is handed on, control characters that no
+/// JSON may have and all.
+async fn ask(http: &Http, request: RequestBuilder) -> Result<Answer, WechatError> {
+    let mut answer = http.run(request).await?;
+    check_status(&answer)?;
+    answer.body.retain(|byte| !byte.is_ascii_control());
+    Ok(answer)
 }
 
 #[derive(Deserialize)]
@@ -137,8 +164,7 @@ async fn call<T: DeserializeOwned>(
     step: Step,
     request: RequestBuilder,
 ) -> Result<T, WechatError> {
-    let answer = http.run(request).await?;
-    check_status(&answer)?;
+    let answer = ask(http, request).await?;
     match answer.json::<Refusal>() {
         Ok(said) if said.errcode != 0 => Err(fault(step, said.errcode, &said.errmsg)),
         _ => Ok(answer.json()?),

@@ -1,4 +1,4 @@
-//! WeChat Pay, API v3: JSAPI orders, closing, asking, refunds, and what WeChat reports. Every request
+//! WeChat Pay, API v3: JSAPI and Native orders, closing, asking, refunds, and what WeChat reports. Every request
 //! is signed with the merchant's key, every success checked against WeChat's.
 
 mod crypto;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::http::{AddressError, Answer, BaseUrl, CallError, Http};
-use super::payment::{Charge, ChargeState, PaymentError, Refund, RefundState, Settlement};
+use super::payment::{Charge, ChargeState, PaymentError, Refund, RefundState, Settlement, Way};
 use crate::clock::{self, MINUTE, Millis, SECOND};
 use crate::ids::Ids;
 
@@ -30,7 +30,10 @@ const MOST_SKEW: Millis = 5 * MINUTE;
 pub struct WechatPayAccount {
     /// `https://api.mch.weixin.qq.com`
     pub base_url: String,
+    /// The mini-program's.
     pub app_id: String,
+    /// The official account's, in whose pages orders can be paid; "" without one.
+    pub official_app_id: String,
     pub mch_id: String,
     /// The serial number of the merchant's certificate.
     pub serial: String,
@@ -41,6 +44,13 @@ pub struct WechatPayAccount {
     pub second_platform_key: Option<NamedKey>,
     /// https, without a query.
     pub notify_url: String,
+}
+
+impl WechatPayAccount {
+    /// Whether orders are placed under this app.
+    fn has_app(&self, app_id: &str) -> bool {
+        !app_id.is_empty() && [&self.app_id, &self.official_app_id].into_iter().any(|own| own == app_id)
+    }
 }
 
 /// One of the keys that WeChat signs with.
@@ -81,6 +91,11 @@ struct Refusal {
 #[derive(Deserialize)]
 struct Prepaid {
     prepay_id: String,
+}
+
+#[derive(Deserialize)]
+struct ToScan {
+    code_url: String,
 }
 
 /// An order, as a query and a notification show it.
@@ -163,7 +178,7 @@ impl WechatPay {
         Ok(Self { http, ids, base, account })
     }
 
-    /// Places a JSAPI order and gives what the page needs to let its payer pay. WeChat takes the same
+    /// Places an order and gives what the page needs to let its payer pay. WeChat takes the same
     /// order again, as long as nothing in it differs, so an unclear answer is followed by another try.
     ///
     /// # Errors
@@ -181,30 +196,47 @@ impl WechatPay {
     async fn place(&self, charge: &Charge, now: Millis) -> Result<Map<String, Value>, PaymentError> {
         let zone = TimeZone::fixed(tz::offset(8));
         let expires = clock::local(&zone, charge.expires_at).strftime("%Y-%m-%dT%H:%M:%S+08:00").to_string();
-        let body = json!({
-            "appid": self.account.app_id,
+        let app_id = match charge.way {
+            Way::MiniProgram | Way::Native => &self.account.app_id,
+            Way::OfficialAccount => &self.account.official_app_id,
+        };
+        let mut body = json!({
+            "appid": app_id,
             "mchid": self.account.mch_id,
             "description": charge.description,
             "out_trade_no": charge.id,
             "time_expire": expires,
             "notify_url": self.account.notify_url,
             "amount": { "total": charge.amount, "currency": "CNY" },
-            "payer": { "openid": charge.payer },
         });
+        if charge.way == Way::Native {
+            let answer =
+                self.call(Method::POST, "/v3/pay/transactions/native", None, Some(&body), now).await?;
+            let said: ToScan = self.success(&answer)?;
+            return Ok(Map::from_iter([
+                ("trade_type".into(), "NATIVE".into()),
+                ("code_url".into(), said.code_url.into()),
+            ]));
+        }
+        body["payer"] = json!({ "openid": charge.payer });
         let answer = self.call(Method::POST, "/v3/pay/transactions/jsapi", None, Some(&body), now).await?;
         let said: Prepaid = self.success(&answer)?;
-        Ok(self.pay_parameters(&said.prepay_id, now))
+        let mut parameters = self.pay_parameters(app_id, &said.prepay_id, now);
+        if charge.way == Way::OfficialAccount {
+            parameters.insert("trade_type".into(), "JSAPI".into());
+        }
+        Ok(parameters)
     }
 
-    /// What `wx.requestPayment` takes.
-    fn pay_parameters(&self, prepay_id: &str, now: Millis) -> Map<String, Value> {
+    /// What `wx.requestPayment` and `getBrandWCPayRequest` take.
+    fn pay_parameters(&self, app_id: &str, prepay_id: &str, now: Millis) -> Map<String, Value> {
         let time = (now / SECOND).to_string();
         let nonce = hex::encode(self.ids.bytes::<16>());
         let package = format!("prepay_id={prepay_id}");
-        let text = lines(&[&self.account.app_id, &time, &nonce, &package]);
+        let text = lines(&[app_id, &time, &nonce, &package]);
         let signature = self.account.merchant_key.sign(&text);
         Map::from_iter([
-            ("appId".into(), self.account.app_id.as_str().into()),
+            ("appId".into(), app_id.into()),
             ("timeStamp".into(), time.into()),
             ("nonceStr".into(), nonce.into()),
             ("package".into(), package.into()),
@@ -225,7 +257,8 @@ impl WechatPay {
             return Ok(ChargeState::Unknown);
         }
         let said: Transaction = self.success(&answer)?;
-        if said.out_trade_no != id || said.mchid != self.account.mch_id || said.appid != self.account.app_id {
+        if said.out_trade_no != id || said.mchid != self.account.mch_id || !self.account.has_app(&said.appid)
+        {
             return Err(PaymentError::unclear("WeChat Pay answered for another order"));
         }
         said.state()

@@ -146,7 +146,31 @@ impl WechatPaySimulator {
         self.shared.lock().books.refund_outcome = outcome;
     }
 
-    /// The payer's phone: checks what the page passed to `wx.requestPayment`, and pays.
+    /// Binds one more app to the merchant.
+    pub fn bind_app(&self, app_id: &str) {
+        self.shared.lock().books.more_apps.push(app_id.to_owned());
+    }
+
+    /// A phone that scans the code of a Native order, and pays.
+    ///
+    /// # Errors
+    /// What the phone would say.
+    pub fn scan(&self, code_url: &str) -> Result<(), &'static str> {
+        if !code_url.starts_with("weixin://wxpay/") {
+            return Err("the code is none of WeChat Pay's");
+        }
+        self.settle(code_url)
+    }
+
+    fn settle(&self, prepay_id: &str) -> Result<(), &'static str> {
+        let now = self.shared.clock.now().at;
+        let report = self.shared.lock().books.pay(prepay_id, &self.shared.merchant, now)?;
+        self.shared.report(report);
+        Ok(())
+    }
+
+    /// The payer's phone: checks what the page passed to `wx.requestPayment` or `getBrandWCPayRequest`, and
+    /// pays.
     ///
     /// # Errors
     /// What the phone would say.
@@ -154,17 +178,15 @@ impl WechatPaySimulator {
         let text = |name: &str| parameters.get(name).and_then(Value::as_str).unwrap_or_default();
         let signed = lines(&[text("appId"), text("timeStamp"), text("nonceStr"), text("package")]);
         let merchant = &self.shared.merchant;
-        if text("appId") != merchant.app_id || text("signType") != "RSA" {
+        let prepay_id = text("package").strip_prefix("prepay_id=").ok_or("the parameters are wrong")?;
+        let app_id = self.shared.lock().books.app_of(prepay_id);
+        if app_id.as_deref().is_some_and(|app_id| app_id != text("appId")) || text("signType") != "RSA" {
             return Err("the parameters are wrong");
         }
         if !merchant.merchant_public_key.verifies(&signed, text("paySign")) {
             return Err("支付验证签名失败");
         }
-        let prepay_id = text("package").strip_prefix("prepay_id=").ok_or("the parameters are wrong")?;
-        let now = self.shared.clock.now().at;
-        let report = self.shared.lock().books.pay(prepay_id, merchant, now)?;
-        self.shared.report(report);
-        Ok(())
+        self.settle(prepay_id)
     }
 
     /// Makes an order come to another amount than was asked for.

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::clock::Now;
 use crate::error::Error;
 use crate::homemaking::orders::Wish;
-use crate::homemaking::payments::pay::pay;
+use crate::homemaking::payments::pay::{PayWish, pay};
 use crate::homemaking::ratings::{self, Given};
 use crate::homemaking::refunds::{self, Ask};
 use crate::homemaking::routes::staff::new_enrolment;
@@ -153,7 +153,7 @@ async fn move_on(app: &App, id: i64, until: Until, now: &Now) -> Result<(), Erro
     let consumer = User { id: order.consumer_id };
     let mut status = order.status;
     if status == OrderState::Unpaid && until >= Until::Paid {
-        pay(app, consumer, id, None).await?;
+        pay(app, consumer, id, PayWish::default()).await?;
         status = OrderState::Unconfirmed;
     }
     let is_open = [OrderState::Unconfirmed, OrderState::Unrated].contains(&status);

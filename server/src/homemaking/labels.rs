@@ -25,6 +25,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ("order_id", "订单"),
     ("order_no", "订单号"),
     ("page", "页码"),
+    ("pay_by", "支付方式"),
     ("price", "服务价格"),
     ("real_name", "真实姓名"),
     ("reason", "申请理由"),

@@ -47,7 +47,7 @@ impl Caller {
     pub fn may_act_for(&self, open_id: &str) -> Result<(), Error> {
         let may = match self {
             Self::Anyone => true,
-            Self::Member(member) => member.acts_for() == open_id,
+            Self::Member(member) => member.is_called(open_id),
             Self::Staff(staff) => staff.role.may(Role::Reception),
             Self::Device(_) => false,
         };

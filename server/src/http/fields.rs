@@ -436,10 +436,12 @@ impl serde::Serialize for Day {
 }
 
 mod bounded;
+mod decoration;
 mod marketplace;
 mod visiting;
 
 pub use bounded::{Raw, at_most};
+pub use decoration::{Hint, Nickname, PictureAddress};
 pub use marketplace::{Address, Price, Tel, Url};
 pub use visiting::{AnyPhone, Moment, Phone, Prose};
 

@@ -28,14 +28,42 @@ pub struct Member {
     pub openid: Option<String>,
     /// Of the token that proved it.
     pub token_hash: String,
+    /// When a token of the account was used last, as far as that is noted.
+    pub last_used_at: Millis,
 }
 
 impl Member {
-    /// The open_id this member uses in other products: the bound one, `m` + id while none is.
+    /// Whether this is a name of the member in other products: the bound openid, or [`own_name`], which
+    /// stays one when a WeChat is bound.
     #[must_use]
-    pub fn acts_for(&self) -> String {
-        self.openid.clone().unwrap_or_else(|| format!("m{}", self.id))
+    pub fn is_called(&self, open_id: &str) -> bool {
+        self.openid.as_deref() == Some(open_id) || own_name(self.id) == open_id
     }
+}
+
+/// The open_id of an account in other products whatever WeChat is bound to it: `m` and its id.
+#[must_use]
+pub fn own_name(account_id: i64) -> String {
+    format!("m{account_id}")
+}
+
+/// The account behind an open_id, and the WeChat bound to it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn account_called(app: &App, open_id: String) -> Result<Option<(i64, Option<String>)>, Error> {
+    let id = open_id.strip_prefix('m').and_then(|id| id.parse().ok()).filter(|id| own_name(*id) == open_id);
+    let found = match id {
+        Some(id) => {
+            app.db.point("members.called", move |tx| Ok::<_, Error>(store::account_by_id(tx, id)?)).await
+        }
+        None => {
+            let find = move |tx: &mut Tx<'_>| Ok::<_, Error>(store::account_by_openid(tx, &open_id)?);
+            app.db.point("members.openid", find).await
+        }
+    };
+    let found = found?;
+    Ok(found.map(|account| (account.id, account.openid)))
 }
 
 /// The member an access token was given to, while it is valid.
@@ -43,7 +71,24 @@ impl Member {
 /// # Errors
 /// When the database refuses.
 pub async fn member_of_token(app: &App, token: &str) -> Result<Option<Member>, Error> {
-    member_of_hash(app, fingerprint(token)).await
+    let member = member_of_hash(app, fingerprint(token)).await?;
+    if let Some(member) = &member {
+        note_use(app, member).await;
+    }
+    Ok(member)
+}
+
+/// Notes that a token was used, where that is not known well enough already.
+async fn note_use(app: &App, member: &Member) {
+    let (id, at) = (member.id, app.clock.now().at);
+    if (0..rules::USE_IS_NOTED_EVERY).contains(&(at - member.last_used_at)) {
+        return;
+    }
+    let note = move |tx: &mut Tx<'_>| Ok::<_, Error>(store::note_use(tx, id, at)?);
+    if let Err(error) = app.db.write("members.note_use", note).await {
+        // The request itself may only read, and the next one notes it.
+        tracing::warn!(cause = error.cause, "the use of a token could not be noted");
+    }
 }
 
 /// As [`member_of_token`], by what is kept of the token.

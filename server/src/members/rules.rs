@@ -1,7 +1,8 @@
 //! What the members document decides, without database or clock.
 
+use crate::clock::{DAY, HOUR, Millis};
 use crate::error::Code;
-use crate::members::regions;
+use crate::members::{Account, regions};
 
 const fn code(number: i64, name: &'static str, zh: &'static str, en: &'static str) -> Code {
     Code { number, name, status: 400, zh, en }
@@ -51,6 +52,20 @@ pub static TOKEN_INVALID: Code = Code {
 pub const PASSWORD_LEAST: usize = 6;
 /// Wrong passwords within 15 minutes that lock an account.
 pub const PASSWORD_TRIES: u32 = 10;
+
+/// How long none of an account's tokens was used when its number may be somebody else's by now: numbers
+/// that were given up are given out again after some months.
+pub const NUMBER_IS_SURE_FOR: Millis = 180 * DAY;
+/// How exactly the use of tokens is noted.
+pub const USE_IS_NOTED_EVERY: Millis = HOUR;
+
+/// Whether the number alone no longer proves whose account it is. Without a password or a WeChat there is
+/// nothing else to prove it by.
+#[must_use]
+pub fn needs_more_than_its_number(account: &Account, at: Millis) -> bool {
+    let has_more = account.password_hash.is_some() || account.openid.is_some();
+    has_more && at - account.last_used_at >= NUMBER_IS_SURE_FOR
+}
 
 /// The clients of the document (client_id).
 pub const CLIENTS: [i64; 8] = [13, 23, 31, 32, 41, 42, 44, 53];

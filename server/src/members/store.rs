@@ -13,6 +13,7 @@ use crate::members::rules::Region;
 #[derive(Clone, Debug)]
 pub struct Account {
     pub id: i64,
+    /// "" when the number went to somebody else.
     pub mobile: String,
     pub password_hash: Option<String>,
     pub password_is_weak: bool,
@@ -24,6 +25,8 @@ pub struct Account {
     pub point: i64,
     pub is_tested: bool,
     pub created_at: Millis,
+    /// When one of its tokens was used last, within an hour.
+    pub last_used_at: Millis,
 }
 
 fn account(row: &Row<'_>) -> Result<Account> {
@@ -40,6 +43,7 @@ fn account(row: &Row<'_>) -> Result<Account> {
         point: row.get("point")?,
         is_tested: row.get("is_tested")?,
         created_at: row.get("created_at")?,
+        last_used_at: row.get("last_used_at")?,
     })
 }
 
@@ -54,7 +58,7 @@ impl Account {
 macro_rules! account_columns {
     () => {
         "id, mobile, password_hash, password_is_weak, nickname, avatar, gender, openid, province_id, city_id, point, \
-         is_tested, created_at"
+         is_tested, created_at, last_used_at"
     };
 }
 
@@ -67,7 +71,8 @@ pub fn account_by_id(tx: &mut Tx<'_>, id: i64) -> Result<Option<Account>> {
 }
 
 pub fn account_by_mobile(tx: &mut Tx<'_>, mobile: &str) -> Result<Option<Account>> {
-    let find = sql!(concat!("SELECT ", account_columns!(), " FROM account WHERE mobile = $1"));
+    let find =
+        sql!(concat!("SELECT ", account_columns!(), " FROM account WHERE mobile = $1 AND mobile <> ''"));
     tx.query_opt(find, params![mobile], account)
 }
 
@@ -78,7 +83,7 @@ pub fn account_by_openid(tx: &mut Tx<'_>, openid: &str) -> Result<Option<Account
 
 macro_rules! by_mobile {
     () => {
-        "WHERE mobile = $1 AND (CAST($2 AS TEXT) IS NULL OR replace(nickname, $2, '') <> nickname) "
+        "WHERE mobile = $1 AND mobile <> '' AND (CAST($2 AS TEXT) IS NULL OR replace(nickname, $2, '') <> nickname) "
     };
 }
 
@@ -126,10 +131,22 @@ pub fn accounts(
 pub fn register(tx: &mut Tx<'_>, mobile: &str, at: Millis) -> Result<Option<i64>> {
     let insert = sql!(
         "INSERT INTO account (mobile, password_is_weak, nickname, avatar, gender, province_id, city_id, point,
-                              is_tested, created_at)
-         VALUES ($1, FALSE, '', '', 0, 0, 0, 0, FALSE, $2) ON CONFLICT (mobile) DO NOTHING RETURNING id"
+                              is_tested, created_at, last_used_at)
+         VALUES ($1, FALSE, '', '', 0, 0, 0, 0, FALSE, $2, $2)
+         ON CONFLICT (mobile) WHERE mobile <> '' DO NOTHING RETURNING id"
     );
     tx.query_opt(insert, params![mobile, at], |row| row.get("id"))
+}
+
+/// Takes the number from an account, unless that was used after `last_used_at`; whether it did.
+pub fn release_mobile(tx: &mut Tx<'_>, id: i64, last_used_at: Millis) -> Result<bool> {
+    let update = sql!("UPDATE account SET mobile = '' WHERE id = $1 AND mobile <> '' AND last_used_at = $2");
+    Ok(tx.execute(update, params![id, last_used_at])? == 1)
+}
+
+/// Notes that a token of the account was used.
+pub fn note_use(tx: &mut Tx<'_>, id: i64, at: Millis) -> Result<()> {
+    tx.execute(sql!("UPDATE account SET last_used_at = $2 WHERE id = $1"), params![id, at]).map(drop)
 }
 
 /// Fills what is still empty from what WeChat told the front end.
@@ -164,20 +181,30 @@ pub fn lock_account(tx: &mut Tx<'_>, id: i64) -> Result<()> {
 }
 
 /// Locks an account's row if its password is still the one whose hash is given.
-pub fn lock_account_with_password(tx: &mut Tx<'_>, id: i64, hash: Option<&str>) -> Result<bool> {
+pub fn lock_account_with_password(tx: &mut Tx<'_>, id: i64, hash: &str) -> Result<bool> {
     let lock = sql!("UPDATE account SET mobile = mobile WHERE id = $1 AND password_hash = $2");
     Ok(tx.execute(lock, params![id, hash])? == 1)
 }
 
+/// Waits until no other openid is being bound: a unique index alone would end the transaction of the
+/// slower of two callers.
+pub fn lock_openids(tx: &mut Tx<'_>) -> Result<()> {
+    tx.lock(Lock::Exclusive(locks::OPENID))
+}
+
 /// Binds `openid`; false when another account has it.
 pub fn bind_openid(tx: &mut Tx<'_>, id: i64, openid: &str) -> Result<bool> {
-    // A unique index alone would end the transaction of the slower of two callers.
-    tx.lock(Lock::Exclusive(locks::OPENID))?;
     let update = sql!(
         "UPDATE account SET openid = $2
          WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM account a WHERE a.openid = $2 AND a.id <> $1)"
     );
     Ok(tx.execute(update, params![id, openid])? == 1)
+}
+
+/// Keeps the same password under another hash; false when it was changed meanwhile.
+pub fn replace_hash(tx: &mut Tx<'_>, id: i64, old: &str, new: &str) -> Result<bool> {
+    let update = sql!("UPDATE account SET password_hash = $3 WHERE id = $1 AND password_hash = $2");
+    Ok(tx.execute(update, params![id, old, new])? == 1)
 }
 
 pub fn set_password(tx: &mut Tx<'_>, id: i64, hash: &str, is_weak: bool) -> Result<()> {
@@ -191,11 +218,16 @@ pub fn member_of_token(
     at: Millis,
 ) -> std::result::Result<Option<Member>, Error> {
     let find = sql!(
-        "SELECT a.id, a.openid FROM access_token t JOIN account a ON a.id = t.account_id
+        "SELECT a.id, a.openid, a.last_used_at FROM access_token t JOIN account a ON a.id = t.account_id
          WHERE t.token_hash = $1 AND t.expires_at > $2"
     );
     let member = tx.query_opt(find, params![token_hash, at], |row| {
-        Ok(Member { id: row.get("id")?, openid: row.get("openid")?, token_hash: token_hash.to_owned() })
+        Ok(Member {
+            id: row.get("id")?,
+            openid: row.get("openid")?,
+            token_hash: token_hash.to_owned(),
+            last_used_at: row.get("last_used_at")?,
+        })
     });
     Ok(member?)
 }
@@ -332,7 +364,8 @@ pub fn set_right(tx: &mut Tx<'_>, at: Millis) -> std::result::Result<u64, Error>
     let codes = sql!(
         "UPDATE sms_code SET expires_at = expires_at - (created_at - $1), created_at = $1 WHERE created_at - 60000 > $1"
     );
-    Ok(tx.execute(tokens, params![at])? + tx.execute(codes, params![at])?)
+    let uses = sql!("UPDATE account SET last_used_at = $1 WHERE last_used_at - 60000 > $1");
+    Ok(tx.execute(tokens, params![at])? + tx.execute(codes, params![at])? + tx.execute(uses, params![at])?)
 }
 
 pub fn insert_brand(tx: &mut Tx<'_>, name: &str, founder_name: &str, at: Millis) -> Result<i64> {

@@ -22,7 +22,7 @@ use crate::clock::{Now, instant, local, shown_first};
 use crate::error::Error;
 use crate::http::choice::{Choice, choice_field};
 use crate::staff::record_change_by;
-use crate::{homemaking, locks};
+use crate::{homemaking, locks, members};
 
 pub use routes::{StaffListed, cancel_appointment};
 pub use rules::NOT_FOUND;
@@ -31,6 +31,53 @@ pub use store::{
     Appointment, Counted, Search, attendance, calendar, clean_up, counts_between, find,
     schedule as current_schedule, search, upcoming,
 };
+
+/// Whose an appointment is.
+///
+/// An openid changes hands and a person changes openids, so what a member books is kept under the
+/// account's own name, `m` and its id, beside the open_id that was sent.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// What is booked is kept under this.
+    pub key: String,
+    /// Another key under which what is the same person's may be kept.
+    pub other: Option<String>,
+    /// The open_id alone, where nobody proves who they are.
+    pub open_id: Option<String>,
+}
+
+impl Holder {
+    /// The member of this account, to whom `openid` is bound.
+    #[must_use]
+    pub fn member(account_id: i64, openid: Option<String>) -> Self {
+        Self { key: members::own_name(account_id), other: openid, open_id: None }
+    }
+
+    /// Whoever goes by this name.
+    #[must_use]
+    pub fn named(open_id: String) -> Self {
+        Self { key: open_id.clone(), other: None, open_id: Some(open_id) }
+    }
+
+    #[must_use]
+    pub fn holds(&self, appointment: &Appointment) -> bool {
+        let kept = Some(&appointment.holder);
+        kept == Some(&self.key)
+            || kept == self.other.as_ref()
+            || self.open_id.as_ref() == Some(&appointment.open_id)
+    }
+}
+
+/// Makes what was booked under `openid` while nobody's account was known behind it the member's.
+///
+/// # Errors
+/// When the database refuses.
+pub fn claim(tx: &mut Tx<'_>, account_id: i64, openid: Option<&str>) -> Result<(), Error> {
+    let Some(openid) = openid else { return Ok(()) };
+    let key = members::own_name(account_id);
+    store::lock_booker(tx, &key)?;
+    store::claim(tx, &key, openid)
+}
 
 /// Where an appointment stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

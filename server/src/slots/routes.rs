@@ -18,9 +18,9 @@ use crate::http::extract::{Input, InputOnce};
 use crate::http::fields::{Day, Id, IntIn, Mobile, Name, OpenId, REQUIRED, optional};
 use crate::http::idempotency::{self, unnamed::is_doubtful};
 use crate::slots::store::{Appointment, NewAppointment, Place};
-use crate::slots::{get_ready, rules, store};
+use crate::slots::{Holder, get_ready, rules, store};
 use crate::staff::record_if_staff;
-use crate::{live, locks};
+use crate::{live, locks, members};
 
 type Outcome = Result<Reply, Error>;
 
@@ -168,6 +168,7 @@ pub async fn book(State(app): State<App>, caller: Caller, input: InputOnce<BookR
     let place = Place { day: request.day.0, hour: request.hour.0, minute: request.minute.0 };
     let new = NewAppointment {
         place,
+        holder: holder(&app, &caller, request.open_id.to_string()).await?,
         open_id: request.open_id.into(),
         name: request.name.into(),
         phone_num: request.phone_num.into(),
@@ -175,8 +176,8 @@ pub async fn book(State(app): State<App>, caller: Caller, input: InputOnce<BookR
     // Most refusals need no place in the writer's queue. What may be a repeat must find its reply first.
     let once = input.once;
     if !once.is_named() && !is_doubtful(&app, &once, &caller.name(), now.at) {
-        let (open_id, judged) = (new.open_id.clone(), now.clone());
-        app.db.point("slots.judge", move |tx| judge(tx, place, &open_id, &judged)).await?;
+        let (holder, judged) = (new.holder.clone(), now.clone());
+        app.db.point("slots.judge", move |tx| judge(tx, place, &holder, &judged)).await?;
     }
     let most = app.config.slots.max_upcoming;
     let (judged, staff) = (now.clone(), caller.staff());
@@ -191,18 +192,30 @@ pub async fn book(State(app): State<App>, caller: Caller, input: InputOnce<BookR
     .await
 }
 
+/// Whose appointments an open_id stands for.
+async fn holder(app: &App, caller: &Caller, open_id: String) -> Result<Holder, Error> {
+    match caller {
+        Caller::Anyone => Ok(Holder::named(open_id)),
+        Caller::Member(member) => Ok(Holder::member(member.id, member.openid.clone())),
+        Caller::Staff(_) | Caller::Device(_) => {
+            let account = members::account_called(app, open_id.clone()).await?;
+            Ok(account.map_or_else(|| Holder::named(open_id), |(id, openid)| Holder::member(id, openid)))
+        }
+    }
+}
+
 /// Refuses a place that cannot be booked.
-fn judge(tx: &mut Tx<'_>, place: Place, open_id: &str, now: &Now) -> Result<(), Error> {
-    let view = store::view(tx, place, open_id, now.local().date())?;
+fn judge(tx: &mut Tx<'_>, place: Place, holder: &Holder, now: &Now) -> Result<(), Error> {
+    let view = store::view(tx, place, holder, now.local().date())?;
     let wanted = view.slot.as_ref().map_or_else(|| instant(now.zone(), place.wall()), |slot| slot.starts_at);
     rules::refusal(&view, place.day, wanted, now.at).map_or(Ok(()), |code| Err(code.into()))
 }
 
 fn make_appointment(tx: &mut Tx<'_>, new: &NewAppointment, most: u32, now: &Now) -> Result<Booked, Error> {
-    store::lock_booker(tx, &new.open_id)?;
+    store::lock_booker(tx, &new.holder.key)?;
     let times = take_place(tx, new, now)?;
     let Some(id) = store::insert_appointment(tx, new, times, most, now.at)? else {
-        let held = store::view(tx, new.place, &new.open_id, now.local().date())?.slot;
+        let held = store::view(tx, new.place, &new.holder, now.local().date())?.slot;
         let is_mine = held.is_some_and(|slot| slot.is_mine);
         return Err(if is_mine { &rules::ALREADY_MINE } else { &rules::TOO_MANY }.into());
     };
@@ -218,7 +231,7 @@ fn take_place(tx: &mut Tx<'_>, new: &NewAppointment, now: &Now) -> Result<(Milli
         if let Some(times) = store::take_place(tx, new.place, now.at)? {
             return Ok(times);
         }
-        judge(tx, new.place, &new.open_id, now)?;
+        judge(tx, new.place, &new.holder, now)?;
         // Free by the time it was looked at: somebody cancelled, or the slots were laid anew.
     }
     Err(Error::unavailable("a slot kept changing while it was being booked"))
@@ -251,7 +264,8 @@ pub struct Listed {
 pub async fn list(State(app): State<App>, caller: Caller, input: Input<ListRequest>) -> Outcome {
     let open_id = String::from(input.value.open_id);
     caller.may_read_of(&open_id)?;
-    let list = app.db.point("slots.list", move |tx| store::list_of(tx, &open_id, LONGEST_LIST)).await?;
+    let holder = holder(&app, &caller, open_id).await?;
+    let list = app.db.point("slots.list", move |tx| store::list_of(tx, &holder, LONGEST_LIST)).await?;
     let listed = |appointment: Appointment| Listed {
         datetime: appointment.datetime(),
         appointment_id: appointment.id,
@@ -304,10 +318,11 @@ pub async fn cancel(State(app): State<App>, caller: Caller, input: Input<CancelR
     let id = either(request.appintment_id, request.appointment_id)?;
     let open_id = String::from(request.open_id);
     caller.may_act_for(&open_id)?;
+    let holder = holder(&app, &caller, open_id).await?;
     let (at, staff) = (app.clock.now().at, caller.staff());
     app.db
         .write("slots.cancel", move |tx| {
-            cancel_appointment(tx, id, Some(&open_id), at)?;
+            cancel_appointment(tx, id, Some(&holder), at)?;
             let (action, target) = ("appointment.cancel", format!("appointment {id}"));
             record_if_staff(tx, staff.as_ref(), action, &target, &json!({ "status": "cancelled" }), at)
         })
@@ -319,13 +334,18 @@ pub async fn cancel(State(app): State<App>, caller: Caller, input: Input<CancelR
 ///
 /// # Errors
 /// [`rules::NOT_FOUND`], [`rules::CANCELLED`], [`rules::SIGNED_IN`], [`rules::TOO_LATE`].
-pub fn cancel_appointment(tx: &mut Tx<'_>, id: i64, holder: Option<&str>, at: Millis) -> Result<(), Error> {
+pub fn cancel_appointment(
+    tx: &mut Tx<'_>,
+    id: i64,
+    holder: Option<&Holder>,
+    at: Millis,
+) -> Result<(), Error> {
     // Slots laid anew meanwhile would count this appointment and miss its giving back.
     tx.lock(Lock::Shared(locks::SCHEDULE))?;
     if let Some((starts_at, ends_at)) = store::cancel(tx, id, holder, at)? {
         return store::give_back(tx, starts_at, ends_at);
     }
-    let found = store::find(tx, id)?.filter(|found| holder.is_none_or(|holder| holder == found.open_id));
+    let found = store::find(tx, id)?.filter(|found| holder.is_none_or(|holder| holder.holds(found)));
     let code: &'static Code = match found {
         None => &rules::NOT_FOUND,
         Some(found) if found.cancelled_at.is_some() => &rules::CANCELLED,

@@ -6,9 +6,9 @@ use yuyue_db::{Row, Tx, params, sql};
 use crate::clock::{DAY, Millis, Now};
 use crate::error::Error;
 use crate::http::page::Page;
-use crate::slots::State;
 use crate::slots::rules::{SlotView, View};
 use crate::slots::schedule::{NewSlot, Schedule};
+use crate::slots::{Holder, State};
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -215,19 +215,29 @@ impl Place {
     }
 }
 
-/// All that a booking of `place` by `open_id` is judged by, in one statement.
-pub fn view(tx: &mut Tx<'_>, place: Place, open_id: &str, today: Date) -> Result<View> {
-    let find = sql!(
+/// The rows that are a [`Holder`]'s, whose parts are these parameters.
+macro_rules! held_by {
+    ($key:literal, $other:literal, $open_id:literal) => {
+        concat!("(holder IN (", $key, ", ", $other, ") OR open_id = ", $open_id, ")")
+    };
+}
+
+/// All that a booking of `place` by `holder` is judged by, in one statement.
+pub fn view(tx: &mut Tx<'_>, place: Place, holder: &Holder, today: Date) -> Result<View> {
+    let find = sql!(concat!(
         "SELECT c.days_ahead, c.min_notice_minutes, s.starts_at,
                 EXISTS (SELECT 1 FROM slot d WHERE d.day = $1) AS day_is_open,
                 (s.taken >= s.capacity) AS is_full,
-                EXISTS (SELECT 1 FROM appointment a WHERE a.open_id = $4 AND a.starts_at = s.starts_at
-                                                      AND a.cancelled_at IS NULL) AS is_mine
+                EXISTS (SELECT 1 FROM appointment a WHERE ",
+        held_by!("$4", "$5", "$6"),
+        "                     AND a.starts_at = s.starts_at AND a.cancelled_at IS NULL) AS is_mine
          FROM slot_schedule c LEFT JOIN slot s ON s.day = $1 AND s.hour = $2 AND s.minute = $3
          WHERE c.id = 1"
-    );
+    ));
     let day = place.day.to_string();
-    let view = tx.query_one(find, params![&day, place.hour, place.minute, open_id], |row| {
+    let values =
+        params![&day, place.hour, place.minute, &holder.key, holder.other.as_ref(), holder.open_id.as_ref()];
+    let view = tx.query_one(find, values, |row| {
         let slot = match row.get::<Option<Millis>>("starts_at")? {
             Some(starts_at) => {
                 Some(SlotView { starts_at, is_full: row.get("is_full")?, is_mine: row.get("is_mine")? })
@@ -245,13 +255,25 @@ pub fn view(tx: &mut Tx<'_>, place: Place, open_id: &str, today: Date) -> Result
     Ok(view?)
 }
 
-/// Waits until no other booking of `open_id` is under way.
-pub fn lock_booker(tx: &mut Tx<'_>, open_id: &str) -> Result<()> {
+/// Waits until no other booking of this holder is under way.
+pub fn lock_booker(tx: &mut Tx<'_>, key: &str) -> Result<()> {
     let upsert = sql!(
         "INSERT INTO booker (open_id, bookings) VALUES ($1, 1)
          ON CONFLICT (open_id) DO UPDATE SET bookings = booker.bookings + 1"
     );
-    tx.execute(upsert, params![open_id])?;
+    tx.execute(upsert, params![key])?;
+    Ok(())
+}
+
+/// Gives what is kept under `name` to `key`, but for what would be held twice at one time.
+pub fn claim(tx: &mut Tx<'_>, key: &str, name: &str) -> Result<()> {
+    let update = sql!(
+        "UPDATE appointment SET holder = $1
+         WHERE holder = $2
+           AND NOT EXISTS (SELECT 1 FROM appointment o WHERE o.holder = $1 AND o.starts_at = appointment.starts_at
+                                                         AND o.cancelled_at IS NULL)"
+    );
+    tx.execute(update, params![key, name])?;
     Ok(())
 }
 
@@ -281,7 +303,9 @@ pub fn give_back(tx: &mut Tx<'_>, starts_at: Millis, ends_at: Millis) -> Result<
 #[derive(Clone, Debug)]
 pub struct NewAppointment {
     pub place: Place,
+    /// As it was sent.
     pub open_id: String,
+    pub holder: Holder,
     pub name: String,
     pub phone_num: String,
 }
@@ -294,14 +318,18 @@ pub fn insert_appointment(
     most: u32,
     at: Millis,
 ) -> Result<Option<i64>> {
-    let insert = sql!(
-        "INSERT INTO appointment (day, hour, minute, starts_at, ends_at, open_id, name, phone_num, created_at)
+    let insert = sql!(concat!(
+        "INSERT INTO appointment (day, hour, minute, starts_at, ends_at, open_id, name, phone_num, created_at, holder)
          SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT),
-                CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS TEXT), CAST($9 AS BIGINT)
-         WHERE (SELECT count(*) FROM appointment WHERE open_id = $6 AND starts_at > $9 AND cancelled_at IS NULL
-                                                   AND signed_in_at IS NULL) < $10
-         ON CONFLICT (open_id, starts_at) WHERE cancelled_at IS NULL DO NOTHING RETURNING id"
-    );
+                CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS TEXT), CAST($9 AS BIGINT), CAST($11 AS TEXT)
+         WHERE (SELECT count(*) FROM appointment WHERE ",
+        held_by!("$11", "$12", "$13"),
+        "          AND starts_at > $9 AND cancelled_at IS NULL AND signed_in_at IS NULL) < $10
+           AND NOT EXISTS (SELECT 1 FROM appointment WHERE ",
+        held_by!("$11", "$12", "$13"),
+        "                  AND starts_at = $4 AND cancelled_at IS NULL)
+         ON CONFLICT (holder, starts_at) WHERE cancelled_at IS NULL DO NOTHING RETURNING id"
+    ));
     let day = new.place.day.to_string();
     let values = params![
         &day,
@@ -313,7 +341,10 @@ pub fn insert_appointment(
         &new.name,
         &new.phone_num,
         at,
-        most
+        most,
+        &new.holder.key,
+        new.holder.other.as_ref(),
+        new.holder.open_id.as_ref()
     ];
     Ok(tx.query_opt(insert, values, |row| row.get("id"))?)
 }
@@ -327,7 +358,10 @@ pub struct Appointment {
     pub minute: i64,
     pub starts_at: Millis,
     pub ends_at: Millis,
+    /// As it was sent.
     pub open_id: String,
+    /// The key of the [`Holder`].
+    pub holder: String,
     pub name: String,
     pub phone_num: String,
     pub created_at: Millis,
@@ -352,6 +386,7 @@ fn appointment(row: &Row<'_>) -> yuyue_db::Result<Appointment> {
         starts_at: row.get("starts_at")?,
         ends_at: row.get("ends_at")?,
         open_id: row.get("open_id")?,
+        holder: row.get("holder")?,
         name: row.get("name")?,
         phone_num: row.get("phone_num")?,
         created_at: row.get("created_at")?,
@@ -363,8 +398,8 @@ fn appointment(row: &Row<'_>) -> yuyue_db::Result<Appointment> {
 macro_rules! select_appointment {
     ($rest:expr) => {
         sql!(concat!(
-            "SELECT id, day, hour, minute, starts_at, ends_at, open_id, name, phone_num, created_at, cancelled_at, ",
-            "signed_in_at FROM appointment ",
+            "SELECT id, day, hour, minute, starts_at, ends_at, open_id, coalesce(holder, open_id) AS holder, name, phone_num, ",
+            "created_at, cancelled_at, signed_in_at FROM appointment ",
             $rest
         ))
     };
@@ -378,12 +413,15 @@ pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Appointment>> {
     Ok(tx.query_opt(select_appointment!("WHERE id = $1"), params![id], appointment)?)
 }
 
-/// The appointments of `open_id` that are not cancelled, the latest slot first.
-pub fn list_of(tx: &mut Tx<'_>, open_id: &str, most: i64) -> Result<Vec<Appointment>> {
-    let list = select_appointment!(
-        "WHERE open_id = $1 AND cancelled_at IS NULL ORDER BY starts_at DESC, id DESC LIMIT $2"
-    );
-    Ok(tx.query(list, params![open_id, most], appointment)?)
+/// The appointments of `holder` that are not cancelled, the latest slot first.
+pub fn list_of(tx: &mut Tx<'_>, holder: &Holder, most: i64) -> Result<Vec<Appointment>> {
+    let list = select_appointment!(concat!(
+        "WHERE ",
+        held_by!("$1", "$2", "$3"),
+        " AND cancelled_at IS NULL ORDER BY starts_at DESC, id DESC LIMIT $4"
+    ));
+    let values = params![&holder.key, holder.other.as_ref(), holder.open_id.as_ref(), most];
+    Ok(tx.query(list, values, appointment)?)
 }
 
 /// All appointments that start between two instants, in order; only signed-in ones if so asked.
@@ -476,21 +514,26 @@ pub fn counts_between(tx: &mut Tx<'_>, from: Millis, to: Millis) -> Result<(i64,
     Ok(tx.query_one(count, params![from, to], |row| Ok((row.get("appointments")?, row.get("sign_ins")?)))?)
 }
 
-/// Cancels if it is neither cancelled nor signed in, and gives its times. `open_id` must hold it, and then it must not
+/// Cancels if it is neither cancelled nor signed in, and gives its times. `holder` must hold it, and then it must not
 /// have begun.
 pub fn cancel(
     tx: &mut Tx<'_>,
     id: i64,
-    open_id: Option<&str>,
+    holder: Option<&Holder>,
     at: Millis,
 ) -> Result<Option<(Millis, Millis)>> {
-    let update = sql!(
+    let update = sql!(concat!(
         "UPDATE appointment SET cancelled_at = $3
-         WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR (open_id = $2 AND starts_at > $3))
+         WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR (",
+        held_by!("$2", "$4", "$5"),
+        "                   AND starts_at > $3))
            AND cancelled_at IS NULL AND signed_in_at IS NULL
          RETURNING starts_at, ends_at"
-    );
-    Ok(tx.query_opt(update, params![id, open_id, at], |row| {
+    ));
+    let key = holder.map(|holder| &holder.key);
+    let other = holder.and_then(|holder| holder.other.as_ref());
+    let open_id = holder.and_then(|holder| holder.open_id.as_ref());
+    Ok(tx.query_opt(update, params![id, key, at, other, open_id], |row| {
         Ok((row.get("starts_at")?, row.get("ends_at")?))
     })?)
 }

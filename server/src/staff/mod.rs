@@ -22,7 +22,7 @@ use crate::http::choice::{Choice, choice_field};
 use crate::http::fields::{Field as _, Name, Scalar};
 use crate::ids::fingerprint;
 use crate::passwords::{self, GUESS_WINDOW, GuessLimit};
-use crate::staff::store::Used;
+use crate::staff::store::{Login, Used};
 
 pub use audit::{record as record_change, record_by as record_change_by, record_export, record_if_staff};
 pub use store::clean_up;
@@ -219,6 +219,7 @@ const PASSWORD_MOST: usize = 128;
 /// # Errors
 /// When it is too short, too long or too easy to guess.
 pub(crate) async fn hash_password(app: &App, username: &str, password: String) -> Result<String, Error> {
+    let password = passwords::normal(&password);
     if !(PASSWORD_LEAST..=PASSWORD_MOST).contains(&password.chars().count()) {
         return Err(Error::invalid("password", "应为 8 到 128 个字符", "expected 8 to 128 characters"));
     }
@@ -231,6 +232,15 @@ pub(crate) async fn hash_password(app: &App, username: &str, password: String) -
         return Err(Error::invalid("password", zh, en));
     }
     passwords::hash(app, password).await
+}
+
+/// Keeps the same password under another hash, if there is one.
+async fn renew(app: &App, login: Login, hash: Option<String>) -> Result<Login, Error> {
+    let Some(hash) = hash else { return Ok(login) };
+    let (id, is, becomes) = (login.id, login.password_hash.clone(), hash.clone());
+    let replace = move |tx: &mut Tx<'_>| store::change_password(tx, id, &is, &becomes);
+    let is_replaced = app.db.write("staff.rehash", replace).await?;
+    Ok(if is_replaced { Login { password_hash: hash, ..login } } else { login })
 }
 
 /// Who the audit log says it was when the command line makes a change.

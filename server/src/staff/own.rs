@@ -15,7 +15,7 @@ use crate::http::fields::Password;
 use crate::http::limits::{self, ClientAddress};
 use crate::passwords::{self, Guess, Lane};
 use crate::staff::store::{self, Login};
-use crate::staff::{StaffMember, audit, guess_limits, guesses_at, hash_password, session};
+use crate::staff::{StaffMember, audit, guess_limits, guesses_at, hash_password, renew, session};
 
 type Outcome = Result<Reply, Error>;
 
@@ -36,7 +36,7 @@ pub(super) async fn expect_password(
     let (lane, limits) = (Lane::Known, guess_limits(&staff.username, address.0, true));
     let (password, hash) = (password.reveal().to_owned(), Some(login.password_hash.clone()));
     match passwords::guess(app, lane, limits, password, hash, at).await? {
-        Guess::Right => Ok(login),
+        Guess::Right(hash) => renew(app, login, hash).await,
         Guess::Locked { retry_after } => Err(Error::too_many_requests(retry_after)),
         Guess::Wrong => {
             let message =

@@ -21,7 +21,7 @@ use crate::logins::{self, Kind};
 use crate::passwords::{self, Guess, Lane};
 use crate::staff::store::Login;
 use crate::staff::totp::{self, Given, Proof};
-use crate::staff::{Credential, Role, StaffMember, audit, guess_limits, store};
+use crate::staff::{Credential, Role, StaffMember, audit, guess_limits, renew, store};
 
 /// A reply that sets the console's cookie.
 type WithCookie = Result<([(HeaderName, String); 1], Reply), Error>;
@@ -134,7 +134,7 @@ async fn judge(
     let lane = if is_known { Lane::Known } else { Lane::Staff };
     let limits = guess_limits(username, address.0, is_known);
     let login = match (passwords::guess(app, lane, limits, password, hash, at).await?, login) {
-        (Guess::Right, Some(login)) if login.active => login,
+        (Guess::Right(hash), Some(login)) if login.active => renew(app, login, hash).await?,
         (Guess::Locked { retry_after }, _) => {
             logins::locked(app, Kind::Staff, address, username).await;
             return Ok(Err(Error::too_many_requests(retry_after)));

@@ -108,7 +108,8 @@ async fn a_member_with_an_openid_acts_for_that(app: TestApp) {
     let before = member.own_open_id().await;
     app.execute("UPDATE account SET openid = 'wx-1'").await;
     member.booked(booking("wx-1", 10, 0)).await;
-    expect_denied(&member.book(booking(&before, 10, 10)).await, 403);
+    member.booked(booking(&before, 10, 10)).await;
+    expect_denied(&member.book(booking("wx-2", 10, 20)).await, 403);
 }
 
 async fn the_desk_is_for_devices_and_reception(app: TestApp) {

@@ -2246,8 +2246,9 @@ export interface components {
         /** @description What became of the operation. */
         Acted: {
             /**
-             * @description Ours, only where the payer's phone has to agree: what `wx.requestPayment` takes (微信支付参数). The order is paid when
-             *     WeChat Pay says so.
+             * @description Ours, only where the payer has to agree with WeChat (微信支付参数): what `wx.requestPayment` takes, or by
+             *     `official_account` what `getBrandWCPayRequest` takes with `trade_type` `JSAPI`, or by `native` the `code_url` to be
+             *     shown as a QR code with `trade_type` `NATIVE`. The order is paid when WeChat Pay says so.
              */
             payment?: {
                 [key: string]: unknown;
@@ -3810,7 +3811,6 @@ export interface components {
         Line_200: string;
         Line_253: string;
         Line_256: string;
-        Line_500: string;
         Line_512: string;
         Line_64: string;
         ListRequest: {
@@ -3883,14 +3883,20 @@ export interface components {
         };
         /** @description How a member logs in; `grant_type` says which of the fields count. */
         LoginRequest: {
-            avatar_url?: components["schemas"]["Line_500"] | null;
+            /** @description WeChat avatar (微信头像); fills an empty one. Ignored above 500 characters, never refused. */
+            avatar_url?: string | null;
             /** @description Client id (客户端ID): 13, 23, 31, 32, 41, 42, 44 or 53. */
             client_id: components["schemas"]["IntIn_0_99"];
-            gender?: components["schemas"]["IntIn_0_2"] | null;
+            /**
+             * Format: int64
+             * @description Gender (性别): 0 unknown (未知), 1 male (男), 2 female (女); fills an unknown one. Anything else is ignored.
+             */
+            gender?: number | null;
             /** @description How (登录方式): `sms_code` (手机验证码), `password` (密码) or `openid` (微信openid). */
             grant_type: components["schemas"]["Line_20"];
             mobile?: components["schemas"]["Mobile"] | null;
-            nickname?: components["schemas"]["Line_64"] | null;
+            /** @description WeChat nickname (微信昵称); fills an empty one. Cleaned and cut to 64 characters, never refused. */
+            nickname?: string | null;
             openid?: components["schemas"]["Line_128"] | null;
             password?: components["schemas"]["Password"] | null;
             sms_code?: components["schemas"]["Line_16"] | null;
@@ -4039,6 +4045,7 @@ export interface components {
              *     `v1/rating`), 6 ask for a refund (退款: use `v1/refund`), 7 cancel (取消订单).
              */
             action: components["schemas"]["IntIn_1_7"];
+            pay_by?: components["schemas"]["Way"] | null;
             wechat_code?: components["schemas"]["Line_512"] | null;
         };
         OrderCounts: {
@@ -5593,6 +5600,8 @@ export interface components {
              */
             err_msg: "";
         };
+        /** @enum {string} */
+        Way: "mini_program" | "official_account" | "native";
         /** @description An instant on the wire: Unix seconds, or text if so set. */
         When: number | string;
         /** @description Something new with its key. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { cleanNumber, cleanPhone, isPhone, maskPhone, showPhone } from './digits'
+import { cleanNumber, cleanPhone, isNumber, isPhone, maskPhone, showPhone } from './digits'
 
 test.each([
   ['138 1111 1111', '13811111111', '138 1111 1111'],
@@ -10,7 +10,8 @@ test.each([
   ['+86 138 1111', '+861381111', '+861381111'],
   ['12345678', '12345678', '12345678'],
   ['+1+2a3', '+123', '+123'],
-  ['9'.repeat(30), '9'.repeat(20), '9'.repeat(20)],
+  ['9'.repeat(30), '9'.repeat(30), '9'.repeat(30)],
+  ['１３８－１１１１－１１１１', '13811111111', '138 1111 1111'],
   ['', '', ''],
 ])('%j is %j, shown as %j', (typed, phone, shown) => {
   expect(cleanPhone(typed)).toBe(phone)
@@ -18,15 +19,9 @@ test.each([
   expect(cleanPhone(shown)).toBe(phone)
 })
 
-test('a phone has 5 digits at least', () => {
-  expect(['', '+', '1234', '+1234', '12345', '+12345'].map(isPhone)).toEqual([
-    false,
-    false,
-    false,
-    false,
-    true,
-    true,
-  ])
+test('a phone has 5 to 20 digits', () => {
+  expect(['', '+', '1234', '+1234', '9'.repeat(21)].some(isPhone)).toBe(false)
+  expect(['12345', '+12345', '9'.repeat(20)].every(isPhone)).toBe(true)
 })
 
 test.each([
@@ -44,6 +39,8 @@ test('an appointment’s number is a number', () => {
     '12',
     '7',
     '',
-    '9'.repeat(15),
+    '9'.repeat(20),
   ])
+  expect(['', '9'.repeat(16)].some(isNumber)).toBe(false)
+  expect(['1', '9'.repeat(15)].every(isNumber)).toBe(true)
 })

@@ -1,4 +1,5 @@
 /** Numbers that are keyed in. */
+import { cleanPhone as undress } from '@/shared/typed'
 
 /** The shortest and the longest phone that visitors may have. */
 const LEAST = 5
@@ -6,12 +7,13 @@ const MOST = 20
 
 /** What a phone may consist of: digits, and a plus in front. */
 export function cleanPhone(text: string): string {
-  const plus = text.trimStart().startsWith('+') ? '+' : ''
-  return plus + text.replace(/\D/g, '').slice(0, MOST)
+  const typed = undress(text)
+  return (typed.startsWith('+') ? '+' : '') + typed.replace(/\D/g, '')
 }
 
 export function isPhone(phone: string): boolean {
-  return phone.replace('+', '').length >= LEAST
+  const { length } = phone.replace('+', '')
+  return length >= LEAST && length <= MOST
 }
 
 /** `138 1111 1111` for a mainland mobile, as far as it has come; other numbers as they are. */
@@ -26,7 +28,12 @@ export function maskPhone(phone: string): string {
   return phone.slice(0, 3) + '*'.repeat(phone.length - 7) + phone.slice(-4)
 }
 
-/** The digits of an appointment's number; 15 are all that JavaScript has exactly. */
+/** The digits of an appointment's number. */
 export function cleanNumber(text: string): string {
-  return text.replace(/\D/g, '').replace(/^0+/, '').slice(0, 15)
+  return text.normalize('NFKC').replace(/\D/g, '').replace(/^0+/, '')
+}
+
+/** Whether it may be an appointment's number; 15 digits are all that JavaScript has exactly. */
+export function isNumber(number: string): boolean {
+  return /^\d{1,15}$/.test(number)
 }

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::adapters::payment::{
     Charge, ChargeState, Charged as Outcome, Event, PaymentError, PaymentGateway, Refund, RefundState,
-    Settlement, SimulatedGateway,
+    Settlement, SimulatedGateway, Way,
 };
 use crate::clock::{HOUR, MINUTE};
 
@@ -53,7 +53,7 @@ impl Bench {
 
 fn charge(id: &str, amount: i64) -> Charge {
     let (id, description, payer) = (id.into(), "宠物寄养".into(), String::new());
-    Charge { id, amount, description, payer, expires_at: START + HOUR }
+    Charge { id, amount, description, way: Way::default(), payer, expires_at: START + HOUR }
 }
 
 fn refund(id: &str, amount: i64) -> Refund {

@@ -7,10 +7,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded::Serializer;
 
-use super::{WechatError, check_status, tidy};
+use super::{LONGEST_NICK, WechatError, ask, tidy, told, told_address};
 use crate::adapters::http::{BaseUrl, Http};
 use crate::text::mask_phone;
 
@@ -67,8 +68,8 @@ struct Envelope {
 #[derive(Default, Deserialize)]
 struct Data {
     phone: Option<String>,
-    nick: Option<String>,
-    avatar: Option<String>,
+    nick: Option<Box<RawValue>>,
+    avatar: Option<Box<RawValue>>,
 }
 
 impl Envelope {
@@ -78,8 +79,8 @@ impl Envelope {
         Some(CloudBinding {
             weixin_user_id: weixin_user_id.to_owned(),
             phone,
-            nick: data.nick.unwrap_or_default(),
-            avatar: data.avatar.unwrap_or_default(),
+            nick: told(data.nick, LONGEST_NICK),
+            avatar: told_address(data.avatar),
         })
     }
 
@@ -197,9 +198,7 @@ impl WechatCloud {
     }
 
     async fn call(&self, request: RequestBuilder) -> Result<Envelope, WechatError> {
-        let answer = self.http.run(request).await?;
-        check_status(&answer)?;
-        Ok(answer.json()?)
+        Ok(ask(&self.http, request).await?.json()?)
     }
 }
 

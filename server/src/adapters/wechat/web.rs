@@ -3,9 +3,10 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use url::form_urlencoded::Serializer;
 
-use super::{OfficialAccount, WechatError};
+use super::{LONGEST_NICK, OfficialAccount, WechatError, told, told_address};
 
 /// What web authorisation asks the user for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +59,8 @@ struct ExchangeAnswer {
 #[derive(Deserialize)]
 struct InfoAnswer {
     openid: String,
-    nickname: Option<String>,
-    headimgurl: Option<String>,
+    nickname: Option<Box<RawValue>>,
+    headimgurl: Option<Box<RawValue>>,
 }
 
 impl OfficialAccount {
@@ -110,6 +111,6 @@ impl OfficialAccount {
         if said.openid != open_id {
             return Err(WechatError::give_up("WeChat answered for another user"));
         }
-        Ok(Profile { nick: said.nickname.unwrap_or_default(), avatar: said.headimgurl.unwrap_or_default() })
+        Ok(Profile { nick: told(said.nickname, LONGEST_NICK), avatar: told_address(said.headimgurl) })
     }
 }

@@ -63,7 +63,7 @@ impl WechatPay {
 
     fn charged(&self, resource: &Resource) -> Result<Option<Event>, Forged> {
         let said: Transaction = self.open(resource)?;
-        if said.mchid != self.account.mch_id || said.appid != self.account.app_id {
+        if said.mchid != self.account.mch_id || !self.account.has_app(&said.appid) {
             return Err(forged(format!(
                 "it is for merchant {}, app {}",
                 tidy(&said.mchid),

@@ -16,12 +16,17 @@ use crate::clock::{self, Millis};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimulatedOrder {
     pub out_trade_no: String,
+    pub app_id: String,
+    /// `JSAPI` or `NATIVE`.
+    pub trade_type: &'static str,
     /// In fen.
     pub total: i64,
+    /// Of a Native order: "".
     pub openid: String,
     pub description: String,
     pub notify_url: String,
     pub time_expire: String,
+    /// Of a Native order: what its code holds.
     pub prepay_id: String,
     /// `NOTPAY`, `SUCCESS`, `REFUND` or `CLOSED`.
     pub trade_state: &'static str,
@@ -66,6 +71,8 @@ pub(super) struct Books {
     pub orders: Vec<SimulatedOrder>,
     pub refunds: Vec<SimulatedRefund>,
     pub refund_outcome: RefundOutcome,
+    /// Apps that are bound to the merchant beside its first.
+    pub more_apps: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +84,7 @@ struct OrderBody {
     time_expire: String,
     notify_url: String,
     amount: OrderAmount,
+    #[serde(default)]
     payer: Payer,
 }
 
@@ -86,7 +94,7 @@ struct OrderAmount {
     currency: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Payer {
     openid: String,
 }
@@ -155,7 +163,12 @@ impl Books {
         }
         let segments: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
         match (parts.method.as_str(), segments.as_slice()) {
-            ("POST", ["v3", "pay", "transactions", "jsapi"]) => self.place(body, merchant, now).map(Some),
+            ("POST", ["v3", "pay", "transactions", "jsapi"]) => {
+                self.place("JSAPI", body, merchant, now).map(Some)
+            }
+            ("POST", ["v3", "pay", "transactions", "native"]) => {
+                self.place("NATIVE", body, merchant, now).map(Some)
+            }
             ("GET", ["v3", "pay", "transactions", "out-trade-no", number]) => {
                 let mine = format!("mchid={}", merchant.mch_id);
                 if parts.uri.query() != Some(&mine) {
@@ -187,9 +200,16 @@ impl Books {
         self.orders.iter().find(|order| order.out_trade_no == number)
     }
 
-    fn place(&mut self, body: &[u8], merchant: &SimulatedMerchant, now: Millis) -> Result<Value, Refusal> {
+    fn place(
+        &mut self,
+        trade_type: &'static str,
+        body: &[u8],
+        merchant: &SimulatedMerchant,
+        now: Millis,
+    ) -> Result<Value, Refusal> {
         let order: OrderBody = read(body)?;
-        if order.appid != merchant.app_id || order.mchid != merchant.mch_id {
+        let is_bound = order.appid == merchant.app_id || self.more_apps.contains(&order.appid);
+        if !is_bound || order.mchid != merchant.mch_id {
             return Err(Refusal(400, "APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配"));
         }
         let expires_at = order.time_expire.parse::<Timestamp>().map_err(|_| PARAM_ERROR)?.as_millisecond();
@@ -198,39 +218,53 @@ impl Books {
             && is_notify_url(&order.notify_url)
             && order.amount.total > 0
             && order.amount.currency == "CNY"
-            && is_number(&order.payer.openid, 1..=128, "_-")
+            && (trade_type == "NATIVE") == order.payer.openid.is_empty()
+            && is_number(&order.payer.openid, 0..=128, "_-")
             && expires_at > now;
         if !is_valid {
             return Err(PARAM_ERROR);
         }
         if let Some(earlier) = self.order(&order.out_trade_no) {
-            let is_same = earlier.total == order.amount.total
+            let is_same = (earlier.trade_type, &earlier.app_id) == (trade_type, &order.appid)
+                && earlier.total == order.amount.total
                 && earlier.openid == order.payer.openid
                 && earlier.description == order.description
                 && earlier.notify_url == order.notify_url
                 && earlier.time_expire == order.time_expire;
             return match earlier.trade_state {
-                "NOTPAY" if is_same => Ok(json!({ "prepay_id": earlier.prepay_id })),
+                "NOTPAY" if is_same => Ok(earlier.placed()),
                 "NOTPAY" => Err(NOT_THE_SAME),
                 "CLOSED" => Err(Refusal(400, "ORDER_CLOSED", "订单已关闭")),
                 _ => Err(Refusal(400, "ORDERPAID", "该订单已支付")),
             };
         }
-        let prepay_id = format!("wx{:034}", self.orders.len() + 1);
+        let number = self.orders.len() + 1;
+        let prepay_id = match trade_type {
+            "NATIVE" => format!("weixin://wxpay/bizpayurl?pr={number:07}"),
+            _ => format!("wx{number:034}"),
+        };
         self.orders.push(SimulatedOrder {
             out_trade_no: order.out_trade_no,
+            app_id: order.appid,
+            trade_type,
             total: order.amount.total,
             openid: order.payer.openid,
             description: order.description,
             notify_url: order.notify_url,
             time_expire: order.time_expire,
-            prepay_id: prepay_id.clone(),
+            prepay_id,
             trade_state: "NOTPAY",
             transaction_id: String::new(),
             paid_at: 0,
             expires_at,
         });
-        Ok(json!({ "prepay_id": prepay_id }))
+        Ok(self.orders.last().map(SimulatedOrder::placed).unwrap_or_default())
+    }
+
+    /// The app that an order was placed under.
+    pub fn app_of(&self, prepay_id: &str) -> Option<String> {
+        let order = self.orders.iter().find(|order| order.prepay_id == prepay_id);
+        order.map(|order| order.app_id.clone())
     }
 
     /// The payer pays.
@@ -366,15 +400,21 @@ impl Books {
 }
 
 impl SimulatedOrder {
+    /// What the order was placed for.
+    fn placed(&self) -> Value {
+        let name = if self.trade_type == "NATIVE" { "code_url" } else { "prepay_id" };
+        json!({ name: self.prepay_id })
+    }
+
     fn shown(&self, merchant: &SimulatedMerchant) -> Value {
         let mut shown = json!({
-            "appid": merchant.app_id, "mchid": merchant.mch_id, "out_trade_no": self.out_trade_no,
+            "appid": self.app_id, "mchid": merchant.mch_id, "out_trade_no": self.out_trade_no,
             "trade_state": self.trade_state, "trade_state_desc": "",
             "payer": { "openid": self.openid },
         });
         if !self.transaction_id.is_empty() {
             shown["transaction_id"] = self.transaction_id.as_str().into();
-            shown["trade_type"] = "JSAPI".into();
+            shown["trade_type"] = self.trade_type.into();
             shown["bank_type"] = "OTHERS".into();
             shown["success_time"] = time(self.paid_at).into();
             shown["amount"] = json!({

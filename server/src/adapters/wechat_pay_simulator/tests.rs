@@ -5,7 +5,9 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::adapters::http::BaseUrl;
-use crate::adapters::payment::{Charge, ChargeState, Event, PaymentError, Refund, RefundState, Settlement};
+use crate::adapters::payment::{
+    Charge, ChargeState, Event, PaymentError, Refund, RefundState, Settlement, Way,
+};
 use crate::adapters::wechat_pay::tests::test_keys::{merchant, next_platform, platform};
 use crate::adapters::wechat_pay::{NamedKey, SCHEME, WechatPay, WechatPayAccount};
 use crate::clock::{HOUR, MINUTE};
@@ -45,6 +47,7 @@ impl Bench {
         let mut account = WechatPayAccount {
             base_url: simulator.base_url(),
             app_id: known.app_id,
+            official_app_id: "wxofficial0000001".into(),
             mch_id: known.mch_id,
             serial: known.serial,
             merchant_key: MerchantKey::from_pem(&merchant().private).unwrap(),
@@ -104,6 +107,7 @@ fn charge() -> Charge {
         id: "y1000001".into(),
         amount: 30_000,
         description: "节假日宠物寄养".into(),
+        way: Way::default(),
         payer: OPENID.into(),
         expires_at: START + HOUR,
     }

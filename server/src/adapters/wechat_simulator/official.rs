@@ -166,9 +166,16 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     match outcome {
         Ok(_) if fault == Fault::LostAnswer && path == SEND => broken(),
         // The real host calls its JSON plain text in places.
-        Ok(said) => ([("content-type", "text/plain")], said.to_string()).into_response(),
+        Ok(said) => ([("content-type", "text/plain")], as_typed(&said.to_string())).into_response(),
         Err(refusal) => refused(&refusal),
     }
+}
+
+/// The real host hands on the control characters of a nickname as they were typed.
+fn as_typed(json: &str) -> String {
+    let controls = (1..0x20_u8).map(char::from);
+    controls
+        .fold(json.to_owned(), |json, c| json.replace(&format!("\\u{:04x}", u32::from(c)), &c.to_string()))
 }
 
 /// Status 200, as for everything the API says.

@@ -29,8 +29,11 @@ use crate::config::{Config, Gateway};
 use crate::demo::Demo;
 use crate::error::{Error, Text};
 use crate::homemaking::{Fen, codes};
+use crate::http::choice::{Choice, choice_field};
 use crate::ids::Ids;
 use crate::staff::record_change_by;
+
+pub use crate::adapters::payment::Way;
 
 use self::store::NewPayment;
 
@@ -44,6 +47,19 @@ pub(super) const LEASE: Millis = 15 * SECOND;
 const TIME_TO_PAY: Millis = 2 * HOUR;
 /// The least a gateway wants to be given.
 const LEAST_TIME_TO_PAY: Millis = 2 * MINUTE;
+
+impl Choice for Way {
+    const ALL: &'static [Self] = &[Self::MiniProgram, Self::OfficialAccount, Self::Native];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::MiniProgram => "mini_program",
+            Self::OfficialAccount => "official_account",
+            Self::Native => "native",
+        }
+    }
+}
+choice_field!(Way);
 
 /// Starts to pay back what an order was charged, in the transaction of the step that decided it. The
 /// gateway is asked by a job; when it has paid, the refund becomes 已退款 (2) and the order 已取消 (5).
@@ -195,6 +211,7 @@ fn wechat_account(config: &Config) -> Result<WechatPayAccount, String> {
     Ok(WechatPayAccount {
         base_url: settings.base_url.clone(),
         app_id: given("app_id", &settings.app_id)?,
+        official_app_id: config.wechat.app_id.clone(),
         mch_id: given("mch_id", &settings.mch_id)?,
         serial: given("serial", &settings.serial)?,
         merchant_key: MerchantKey::from_pem(&private_key).map_err(|error| named("private_key", error))?,

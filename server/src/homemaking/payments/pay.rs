@@ -6,15 +6,26 @@ use yuyue_db::Tx;
 use super::settle::{self, Came};
 use super::store::{self, Kind, NewPayment, Payment};
 use super::{LEASE, LEAST_TIME_TO_PAY, TIME_TO_PAY, failed, jobs};
-use crate::adapters::payment::{Charge, ChargeState, Charged, PaymentError, PaymentGateway, Settlement};
+use crate::adapters::payment::{Charge, ChargeState, Charged, PaymentError, PaymentGateway, Settlement, Way};
 use crate::adapters::wechat::{MiniProgram, WechatError};
 use crate::app::App;
 use crate::clock::{Millis, SECOND};
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::homemaking::rules::{check_lasts, party};
 use crate::homemaking::states::{ORDER, OrderAction};
 use crate::homemaking::store::orders::{self as order_rows, Order};
 use crate::homemaking::{User, codes};
+use crate::visitors;
+
+/// How the request wants to pay.
+#[derive(Clone, Debug, Default)]
+pub struct PayWish {
+    pub way: Way,
+    /// A code by which WeChat tells whose openid pays: of `wx.login()`, or of web authorisation in a page.
+    pub wechat_code: Option<String>,
+    /// The openid that WeChat vouched for when this browser came back from it.
+    pub in_browser: Option<String>,
+}
 
 /// How an order is being paid.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +51,7 @@ enum Attempt {
 /// # Errors
 /// What the order's table says, 10000 for a missing or refused `wechat_code`, and 10017 with a reason
 /// when the money did not come, or nobody knows yet whether it did.
-pub async fn pay(app: &App, user: User, order_id: i64, wechat_code: Option<String>) -> Result<Paid, Error> {
+pub async fn pay(app: &App, user: User, order_id: i64, wish: PayWish) -> Result<Paid, Error> {
     check(app, user, order_id).await?;
     let Some(gateway) = &app.gateway else {
         return Err(failed(
@@ -48,18 +59,18 @@ pub async fn pay(app: &App, user: User, order_id: i64, wechat_code: Option<Strin
             "orders cannot be paid: no payment gateway is set up",
         ));
     };
-    let payer = match gateway.payers() {
-        Some(payers) => payer(app, payers, user, wechat_code).await?,
-        None => String::new(),
+    let (way, payer) = match gateway.payers() {
+        Some(payers) => (wish.way, payer(app, payers, user, wish).await?),
+        None => (Way::default(), String::new()),
     };
-    match begin(app, user, order_id, &payer).await? {
+    match begin(app, user, order_id, (way, &payer)).await? {
         Attempt::New(payment) => charge(app, gateway, payment, true).await,
         Attempt::Again(payment) => charge(app, gateway, payment, false).await,
         Attempt::Replace(payment) => {
             if let Some(came) = close(app, gateway, &payment).await? {
                 return told(came);
             }
-            match begin(app, user, order_id, &payer).await? {
+            match begin(app, user, order_id, (way, &payer)).await? {
                 Attempt::New(payment) => charge(app, gateway, payment, true).await,
                 Attempt::Again(_) | Attempt::Replace(_) => Err(in_progress()),
             }
@@ -96,8 +107,38 @@ fn may_pay(order: &Order, user: User, at: Millis) -> Result<(), Error> {
     check_lasts(order.service_ends_at, at)
 }
 
-/// The openid that pays: the one a `wechat_code` proves, else the one that paid before.
-async fn payer(
+/// The openid that pays, in the app in which it does. Whoever scans a code may pay: nobody has to be known.
+async fn payer(app: &App, payers: &MiniProgram, user: User, wish: PayWish) -> Result<String, Error> {
+    match wish.way {
+        Way::MiniProgram => payer_in_mini_program(app, payers, user, wish.wechat_code).await,
+        Way::OfficialAccount => payer_in_page(app, wish).await,
+        Way::Native => Ok(String::new()),
+    }
+}
+
+/// The openid that web authorisation proves: by a `wechat_code`, else by what this browser came back with.
+async fn payer_in_page(app: &App, wish: PayWish) -> Result<String, Error> {
+    if app.config.wechat.app_id.is_empty() {
+        let zh = "未设置公众号，请使用其他支付方式";
+        return Err(Error::invalid("pay_by", zh, "no official account is set up; pay another way"));
+    }
+    let Some(code) = wish.wechat_code else {
+        return wish.in_browser.ok_or_else(|| {
+            let zh = "需要公众号网页授权的 code";
+            Error::invalid("wechat_code", zh, "needs a code of the official account's web authorisation")
+        });
+    };
+    visitors::openid_of_code(app, &code).await.map_err(|error| match error.kind {
+        error::Kind::Forbidden => {
+            let zh = "授权 code 无效或已使用，请重新授权";
+            Error::invalid("wechat_code", zh, "WeChat does not accept this code; authorise again")
+        }
+        _ => error,
+    })
+}
+
+/// The one a code of `wx.login()` proves, else the one that paid before.
+async fn payer_in_mini_program(
     app: &App,
     payers: &MiniProgram,
     user: User,
@@ -137,7 +178,7 @@ fn not_proved(error: WechatError) -> Error {
 
 /// Writes the attempt, or takes up the one that is there; and with a new one the job that will find
 /// out what became of it, whatever becomes of us.
-async fn begin(app: &App, user: User, order_id: i64, payer: &str) -> Result<Attempt, Error> {
+async fn begin(app: &App, user: User, order_id: i64, (way, payer): (Way, &str)) -> Result<Attempt, Error> {
     let (at, payer) = (app.clock.now().at, payer.to_owned());
     let out_no = app.ids.uuid().simple().to_string();
     app.db
@@ -146,10 +187,10 @@ async fn begin(app: &App, user: User, order_id: i64, payer: &str) -> Result<Atte
             may_pay(&order, user, at)?;
             if let Some(open) = store::open_charge(tx, order_id)? {
                 let open = store::occupy(tx, open.id, at + LEASE, at)?.ok_or_else(in_progress)?;
-                let fits = open.payer == payer && open.expires_at > at;
+                let fits = (open.way, &open.payer) == (way, &payer) && open.expires_at > at;
                 return Ok(if fits { Attempt::Again(open) } else { Attempt::Replace(open) });
             }
-            start(tx, &order, (out_no.clone(), payer.clone()), at).map(Attempt::New)
+            start(tx, &order, (out_no.clone(), way, payer.clone()), at).map(Attempt::New)
         })
         .await
 }
@@ -157,7 +198,7 @@ async fn begin(app: &App, user: User, order_id: i64, payer: &str) -> Result<Atte
 fn start(
     tx: &mut Tx<'_>,
     order: &Order,
-    (out_no, payer): (String, String),
+    (out_no, way, payer): (String, Way, String),
     at: Millis,
 ) -> Result<Payment, Error> {
     let ends_at = order.due_at.unwrap_or(Millis::MAX).min(at + TIME_TO_PAY).min(order.service_ends_at);
@@ -168,6 +209,7 @@ fn start(
         charge_id: None,
         refund_id: None,
         amount: order.price,
+        way,
         payer,
         busy_until: at + LEASE,
         expires_at: ends_at.max(at + LEAST_TIME_TO_PAY),
@@ -191,6 +233,7 @@ async fn charge(app: &App, gateway: &PaymentGateway, payment: Payment, is_new: b
         id: payment.out_no.clone(),
         amount: payment.amount.0,
         description: description(order_no),
+        way: payment.way,
         payer: payment.payer.clone(),
         expires_at: payment.expires_at,
     };

@@ -2,7 +2,7 @@
 
 use yuyue_db::{Row, Tx, params, sql};
 
-use crate::adapters::payment::Settlement;
+use crate::adapters::payment::{Settlement, Way};
 use crate::clock::{DAY, Millis};
 use crate::error::Error;
 use crate::homemaking::Fen;
@@ -67,7 +67,8 @@ pub struct Payment {
     pub state: State,
     /// A charge that the order did not want any more; it goes back by itself.
     pub is_surplus: bool,
-    /// The payer's openid, where the gateway asks the payer.
+    pub way: Way,
+    /// The payer's openid, where the gateway asks a payer it has to know.
     pub payer: String,
     /// Somebody is talking to the gateway about it until then.
     pub busy_until: Millis,
@@ -87,6 +88,7 @@ pub struct NewPayment {
     pub charge_id: Option<i64>,
     pub refund_id: Option<i64>,
     pub amount: Fen,
+    pub way: Way,
     pub payer: String,
     pub busy_until: Millis,
     pub expires_at: Millis,
@@ -103,6 +105,7 @@ impl NewPayment {
             charge_id: Some(charge.id),
             refund_id,
             amount,
+            way: charge.way,
             payer: String::new(),
             busy_until: 0,
             expires_at: Millis::MAX,
@@ -112,7 +115,7 @@ impl NewPayment {
 
 macro_rules! columns {
     () => {
-        "id, out_no, order_id, charge_id, refund_id, amount_fen, state, is_surplus, payer, busy_until, expires_at,
+        "id, out_no, order_id, charge_id, refund_id, amount_fen, state, is_surplus, way, payer, busy_until, expires_at,
          last_error, created_at"
     };
 }
@@ -124,6 +127,11 @@ fn payment(row: &Row<'_>) -> yuyue_db::Result<Payment> {
         column: "state".into(),
         reason: format!("{word} is no state of a payment"),
     })?;
+    let word: String = row.get("way")?;
+    let way = Way::parse(&word).ok_or_else(|| yuyue_db::Error::Column {
+        column: "way".into(),
+        reason: format!("{word} is no way to pay"),
+    })?;
     Ok(Payment {
         id: row.get("id")?,
         out_no: row.get("out_no")?,
@@ -133,6 +141,7 @@ fn payment(row: &Row<'_>) -> yuyue_db::Result<Payment> {
         amount: Fen(row.get("amount_fen")?),
         state,
         is_surplus: row.get("is_surplus")?,
+        way,
         payer: row.get("payer")?,
         busy_until: row.get("busy_until")?,
         expires_at: row.get("expires_at")?,
@@ -145,8 +154,8 @@ fn payment(row: &Row<'_>) -> yuyue_db::Result<Payment> {
 pub fn insert(tx: &mut Tx<'_>, new: &NewPayment, at: Millis) -> Result<Option<i64>> {
     let insert = sql!(
         "INSERT INTO payment (out_no, kind, order_id, charge_id, refund_id, amount_fen, state, is_surplus, payer,
-                              busy_until, expires_at, last_error, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, 'started', FALSE, $7, $8, $9, '', $10)
+                              busy_until, expires_at, last_error, created_at, way)
+         VALUES ($1, $2, $3, $4, $5, $6, 'started', FALSE, $7, $8, $9, '', $10, $11)
          ON CONFLICT DO NOTHING RETURNING id"
     );
     let values = params![
@@ -159,7 +168,8 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewPayment, at: Millis) -> Result<Option<i6
         &new.payer,
         new.busy_until,
         new.expires_at,
-        at
+        at,
+        new.way.as_str()
     ];
     Ok(tx.query_opt(insert, values, |row| row.get("id"))?)
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -9,7 +10,8 @@ use super::{Outcome, Paging, RoleNumber, role};
 use crate::app::App;
 use crate::error::Error;
 use crate::homemaking::orders::Wish;
-use crate::homemaking::payments::pay::{Paid, pay};
+use crate::homemaking::payments::Way;
+use crate::homemaking::payments::pay::{Paid, PayWish, pay};
 use crate::homemaking::rules::party;
 use crate::homemaking::states::{By, OrderAction, OrderState, Term as _};
 use crate::homemaking::store::events::{self, Recorded};
@@ -22,6 +24,7 @@ use crate::http::extract::{Input, InputOnce, PathId, Query};
 use crate::http::fields::{Address, Id, IntIn, Line, optional};
 use crate::http::idempotency;
 use crate::http::page::Page;
+use crate::visitors;
 
 fn not_found() -> Error {
     (&codes::NOT_FOUND).into()
@@ -156,10 +159,15 @@ pub struct OrderActionRequest {
     /// Operation (订单操作类型): 1 agree (同意预约), 2 reject (拒绝预约), 3 pay (支付), 4 confirm (确认订单), 5 rate (评价: use
     /// `v1/rating`), 6 ask for a refund (退款: use `v1/refund`), 7 cancel (取消订单).
     action: IntIn<1, 7>,
-    /// Ours, to pay where the gateway is WeChat Pay: the code of `wx.login()` that proves whose openid pays
-    /// (支付者的登录凭证); without it the one that paid before.
+    /// Ours, to pay where the gateway is WeChat Pay: the code that proves whose openid pays (支付者的登录凭证), of `wx.login()`,
+    /// without it the one that paid before; by `official_account` of the page's web authorisation, without it the one
+    /// that this browser's WeChat session is of.
     #[serde(default, deserialize_with = "optional")]
     wechat_code: Option<Line<512>>,
+    /// Ours, where the gateway is WeChat Pay (支付方式): `mini_program` (小程序支付), the default; `official_account`, in a page
+    /// that WeChat's browser shows (公众号支付); `native`, by a code that is scanned (扫码支付).
+    #[serde(default, deserialize_with = "optional")]
+    pay_by: Option<Way>,
 }
 
 /// What became of the operation.
@@ -167,8 +175,9 @@ pub struct OrderActionRequest {
 pub struct Acted {
     /// Whether it was done (更新成功标识).
     result: bool,
-    /// Ours, only where the payer's phone has to agree: what `wx.requestPayment` takes (微信支付参数). The order is paid when
-    /// WeChat Pay says so.
+    /// Ours, only where the payer has to agree with WeChat (微信支付参数): what `wx.requestPayment` takes, or by
+    /// `official_account` what `getBrandWCPayRequest` takes with `trade_type` `JSAPI`, or by `native` the `code_url` to be
+    /// shown as a QR code with `trade_type` `NATIVE`. The order is paid when WeChat Pay says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<HashMap<String, Value>>)]
     payment: Option<serde_json::Map<String, serde_json::Value>>,
@@ -182,11 +191,18 @@ pub async fn act(
     State(app): State<App>,
     user: User,
     PathId(id): PathId,
+    parts: Parts,
     input: Input<OrderActionRequest>,
 ) -> Outcome {
     let action = OrderAction::of(input.value.action.0).ok_or_else(not_found)?;
     if action == OrderAction::Pay {
-        let paid = pay(&app, user, id, input.value.wechat_code.map(String::from)).await?;
+        let way = input.value.pay_by.unwrap_or_default();
+        let in_browser = match way {
+            Way::OfficialAccount => visitors::openid_of_session(&parts, &app).await?,
+            Way::MiniProgram | Way::Native => None,
+        };
+        let wish = PayWish { way, wechat_code: input.value.wechat_code.map(String::from), in_browser };
+        let paid = pay(&app, user, id, wish).await?;
         let payment = match paid {
             Paid::Done => None,
             Paid::Awaiting(parameters) => Some(parameters),

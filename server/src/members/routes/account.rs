@@ -227,17 +227,18 @@ pub async fn change_password(
     if needs_no_proof && account.password_is_ok() {
         return Err((&rules::PASSWORD_CHANGE_FAILED).into());
     }
-    if !needs_no_proof {
+    let proved_against = if needs_no_proof {
+        account.password_hash
+    } else {
         let old = required(change.password, "password")?;
-        expect_password(&app, &account, old.reveal().to_owned(), address, &now).await?;
-    }
-    let value = change.value.reveal().to_owned();
+        Some(expect_password(&app, &account, old.reveal().to_owned(), address, &now).await?)
+    };
+    let value = passwords::normal(change.value.reveal());
     if !rules::is_long_enough(&value) {
         return Err((&rules::PASSWORD_CHANGE_FAILED).into());
     }
     let is_weak = rules::is_weak(&value);
     let hash = passwords::hash(&app, value).await?;
-    let proved_against = account.password_hash;
     app.db
         .write("members.change_password", move |tx| {
             store::lock_account(tx, id)?;

@@ -3,21 +3,24 @@
 use axum::extract::State;
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
+use yuyue_db::Tx;
 
-use super::{Empty, Outcome, expect_password, guesses_at, required};
+use super::{Empty, Outcome, expect_password, guesses_at, person, required};
 use crate::app::{App, Mode};
-use crate::clock::{Now, SECOND};
+use crate::clock::{Millis, Now, SECOND};
 use crate::error::{Code, Error};
 use crate::http::envelope::Reply;
 use crate::http::extract::Input;
-use crate::http::fields::{IntIn, Line, Mobile, OpenId, Password, optional};
+use crate::http::fields::{Hint, IntIn, Line, Mobile, Nickname, OpenId, Password, PictureAddress, optional};
 use crate::http::limits::{self, ClientAddress, Try};
 use crate::ids::fingerprint;
 use crate::logins::{self, Kind};
-use crate::members::{Member, PointEvent, grant_points, rules, store};
+use crate::members::{Account, Member, PointEvent, grant_points, rules, store};
 use crate::sms_codes::{self, Fault, Purpose};
-use crate::{passwords, visitors};
+use crate::staff::record_change_by;
+use crate::{passwords, slots, visitors};
 
 /// How a member logs in; `grant_type` says which of the fields count.
 #[derive(Deserialize, ToSchema)]
@@ -35,9 +38,10 @@ pub struct LoginRequest {
     /// Password (密码), at least 6 characters; optional for `sms_code`, which then sets it.
     #[serde(default)]
     password: Option<Password>,
-    /// WeChat nickname (微信昵称); fills an empty one.
-    #[serde(default, deserialize_with = "optional")]
-    nickname: Option<Line<64>>,
+    /// WeChat nickname (微信昵称); fills an empty one. Cleaned and cut to 64 characters, never refused.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    nickname: Nickname<64>,
     /// WeChat openid: to bind (绑定) with `sms_code`, to log in with `openid`.
     #[serde(default, deserialize_with = "optional")]
     openid: Option<OpenId>,
@@ -45,12 +49,14 @@ pub struct LoginRequest {
     /// where callers must prove who they are.
     #[serde(default, deserialize_with = "optional")]
     wechat_code: Option<Line<512>>,
-    /// WeChat avatar (微信头像); fills an empty one.
-    #[serde(default, deserialize_with = "optional")]
-    avatar_url: Option<Line<500>>,
-    /// Gender (性别): 0 unknown (未知), 1 male (男), 2 female (女); fills an unknown one.
-    #[serde(default, deserialize_with = "optional")]
-    gender: Option<IntIn<0, 2>>,
+    /// WeChat avatar (微信头像); fills an empty one. Ignored above 500 characters, never refused.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    avatar_url: PictureAddress<500>,
+    /// Gender (性别): 0 unknown (未知), 1 male (男), 2 female (女); fills an unknown one. Anything else is ignored.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    gender: Hint<2>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -122,7 +128,8 @@ async fn log_in_by_code(
     let Caller { parts, address } = *caller;
     let mobile = String::from(required(request.mobile, "mobile")?);
     let tried = required(request.sms_code, "sms_code")?;
-    let password = request.password.map(|password| password.reveal().to_owned());
+    let given = request.password.map(|password| password.reveal().to_owned());
+    let password = given.as_deref().map(passwords::normal);
     if password.as_ref().is_some_and(|password| !rules::is_long_enough(password)) {
         return Err(Error::invalid("password", "至少 6 个字符", "at least 6 characters"));
     }
@@ -130,15 +137,16 @@ async fn log_in_by_code(
     let code_id = checked.map_err(code_fault)?;
     // After the code of ours: one of WeChat's is used up by asking.
     let openid = proven_openid(app, parts, request.openid, request.wechat_code).await?;
+    let former = former_holder(app, &mobile, (given, openid.as_deref()), now.at).await?;
     let hashed = match password {
         Some(password) => Some((rules::is_weak(&password), passwords::hash(app, password).await?)),
         None => None,
     };
     let (token, at, client) = (NewToken::new(app, now), now.at, request.client_id.0);
     let profile = (
-        request.nickname.map(String::from).unwrap_or_default(),
-        request.avatar_url.map(String::from).unwrap_or_default(),
-        request.gender.map_or(0, |gender| gender.0),
+        request.nickname.0.unwrap_or_default(),
+        request.avatar_url.0.unwrap_or_default(),
+        request.gender.0.unwrap_or_default(),
     );
     let register_points = app.config.members.register_points;
     let row = token.clone();
@@ -147,6 +155,10 @@ async fn log_in_by_code(
             if !sms_codes::take(tx, code_id, at)? {
                 return Err((&rules::CODE_USED).into());
             }
+            let is_released = match &former {
+                Some(former) => store::release_mobile(tx, former.id, former.last_used_at)?,
+                None => false,
+            };
             let id = match store::register(tx, &mobile, at)? {
                 Some(id) => {
                     grant_points(tx, id, (PointEvent::Register, id), register_points, "注册", at)?;
@@ -156,10 +168,11 @@ async fn log_in_by_code(
                     .map(|account| account.id)
                     .ok_or(&rules::ACCOUNT_NOT_FOUND)?,
             };
-            if let Some(openid) = &openid
-                && !store::bind_openid(tx, id, openid)?
-            {
-                return Err((&rules::OPENID_EXISTS).into());
+            if let Some(former) = former.as_ref().filter(|_| is_released) {
+                record_change_of_hands(tx, former.id, id, at)?;
+            }
+            if let Some(openid) = &openid {
+                bind(tx, id, openid)?;
             }
             if let Some((is_weak, hash)) = &hashed {
                 store::set_password(tx, id, hash, *is_weak)?;
@@ -174,6 +187,47 @@ async fn log_in_by_code(
         })
         .await?;
     Ok(token.reply())
+}
+
+/// The account that a mobile's code alone does not open any more: nobody used it for long, and the number
+/// may be somebody else's by now. Its password or its WeChat, shown beside the code, tells that it is not.
+async fn former_holder(
+    app: &App,
+    mobile: &str,
+    (password, openid): (Option<String>, Option<&str>),
+    at: Millis,
+) -> Result<Option<Account>, Error> {
+    let mobile = mobile.to_owned();
+    let find = move |tx: &mut Tx<'_>| Ok::<_, Error>(store::account_by_mobile(tx, &mobile)?);
+    let account = app.db.point("members.account", find).await?;
+    let Some(account) = account.filter(|account| rules::needs_more_than_its_number(account, at)) else {
+        return Ok(None);
+    };
+    let is_their_wechat = openid.is_some() && openid == account.openid.as_deref();
+    let is_their_password = match (password, account.password_hash.clone()) {
+        (Some(password), Some(stored)) => passwords::verify(app, password, stored).await?,
+        _ => false,
+    };
+    Ok((!is_their_wechat && !is_their_password).then_some(account))
+}
+
+/// So that staff can tell a former holder who asks where the number went.
+fn record_change_of_hands(tx: &mut Tx<'_>, former: i64, new: i64, at: Millis) -> Result<(), Error> {
+    let (who, target) = (format!("member {new}"), format!("member {former}"));
+    let after = json!({ "mobile": "", "number_went_to": new });
+    record_change_by(tx, &who, "member.number_changed_hands", &target, &Value::Null, &after, at)
+}
+
+/// Binds a WeChat to an account. What was booked under the names it had and gets is the member's from
+/// then on, whichever WeChat comes next.
+fn bind(tx: &mut Tx<'_>, id: i64, openid: &str) -> Result<(), Error> {
+    store::lock_openids(tx)?;
+    let before = store::account_by_id(tx, id)?.and_then(|account| account.openid);
+    if !store::bind_openid(tx, id, openid)? {
+        return Err((&rules::OPENID_EXISTS).into());
+    }
+    slots::claim(tx, id, before.as_deref())?;
+    slots::claim(tx, id, Some(openid))
 }
 
 /// What a code that does not prove the mobile is called here.
@@ -226,17 +280,17 @@ async fn log_in_by_password(
         logins::refused(app, Kind::MemberPassword, address, &name).await;
         return Err((&rules::ACCOUNT_NOT_FOUND).into());
     };
-    expect_password(app, &account, password, address, now).await?;
+    let hash = expect_password(app, &account, password, address, now).await?;
     let (token, at, client) = (NewToken::new(app, now), now.at, request.client_id.0);
     let row = token.clone();
     app.db
         .write("members.log_in_by_password", move |tx| {
             // The password may have been changed while this one was verified, and its tokens ended.
-            if !store::lock_account_with_password(tx, account.id, account.password_hash.as_deref())? {
+            if !store::lock_account_with_password(tx, account.id, &hash)? {
                 return Err(Error::from(&rules::PASSWORD_INCORRECT));
             }
             row.insert(tx, account.id, client, at)?;
-            logins::remember(tx, &logins::person(&account.mobile), address.0, at)
+            logins::remember(tx, &person(&account), address.0, at)
         })
         .await?;
     Ok(token.reply())
@@ -262,7 +316,7 @@ async fn log_in_by_openid(
     app.db
         .write("members.log_in_by_openid", move |tx| {
             row.insert(tx, account.id, client, at)?;
-            logins::remember(tx, &logins::person(&account.mobile), address.0, at)
+            logins::remember(tx, &person(&account), address.0, at)
         })
         .await?;
     Ok(token.reply())
@@ -282,7 +336,8 @@ impl NewToken {
         Self { text: app.ids.token(), expires_at: now.at + lifetime, lifetime }
     }
 
-    fn insert(&self, tx: &mut yuyue_db::Tx<'_>, account_id: i64, client: i64, at: i64) -> Result<(), Error> {
+    fn insert(&self, tx: &mut Tx<'_>, account_id: i64, client: i64, at: i64) -> Result<(), Error> {
+        store::note_use(tx, account_id, at)?;
         Ok(store::insert_token(tx, &fingerprint(&self.text), account_id, client, at, self.expires_at)?)
     }
 

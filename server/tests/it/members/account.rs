@@ -12,7 +12,10 @@ both! {
     a_password_is_changed_with_the_right_proof_only,
     the_account_answers_with_the_documents_fields,
     the_account_changes_field_by_field,
+    a_password_is_the_same_in_every_form_of_unicode,
+    a_password_from_before_is_tried_as_it_was_and_kept_anew,
     regions_are_codes_of_the_national_standard,
+    a_region_that_was_one_once_is_kept,
     points_and_shops_are_newest_first,
 }
 
@@ -113,6 +116,71 @@ async fn the_account_changes_field_by_field(app: TestApp) {
     change(json!({ "avatar": "/a/1.png" })).await.expect(200);
     let public = member.again(|config| config.server.public_url = "https://book.example.com".into()).await;
     assert_eq!(public.me().await["avatar"]["url"], "https://book.example.com/a/1.png");
+}
+
+/// One phrase, in letters, in letters and marks, and in full width.
+const CAFE: [&str; 3] = ["café correct horse", "cafe\u{301} correct horse", "ｃａｆé\u{3000}correct horse"];
+
+async fn a_password_is_the_same_in_every_form_of_unicode(app: TestApp) {
+    for (set, mobile) in CAFE.into_iter().zip(["13300000001", "13300000002", "13300000003"]) {
+        let member = app.member_with_password(mobile, set).await;
+        for typed in CAFE {
+            app.log_in(by_password(mobile, typed)).await.expect(200);
+        }
+        assert_eq!(app.log_in(by_password(mobile, "cafe correct horse")).await.code().0, 1011);
+        let change = json!({ "proof_state": "password", "password": CAFE[1], "value": "naïve long phrase" });
+        member.put("/v1/accounts/me/password", change).await.expect(200);
+        app.log_in(by_password(mobile, "nai\u{308}ve long phrase")).await.expect(200);
+    }
+    let member = app.member("13300000004").await;
+    let short = json!({ "proof_state": "password_is_ok", "value": "e\u{301}e\u{301}e\u{301}" });
+    assert_eq!(member.put("/v1/accounts/me/password", short).await.code().0, 1012, "three characters");
+}
+
+async fn a_password_from_before_is_tried_as_it_was_and_kept_anew(app: TestApp) {
+    use argon2::password_hash::PasswordHasher as _;
+    let member = app.member(MOBILE).await;
+    let old = argon2::Argon2::default().hash_password_with_salt(CAFE[1].as_bytes(), &[7; 16]).unwrap();
+    app.execute(&format!("UPDATE account SET password_hash = '{old}'")).await;
+    assert_eq!(app.log_in(by_password(MOBILE, CAFE[0])).await.code().0, 1011, "not what was hashed");
+    app.log_in(by_password(MOBILE, CAFE[1])).await.expect(200);
+    let kept = app.texts("SELECT password_hash AS value FROM account").await;
+    assert_ne!(kept[0], old.to_string());
+    for typed in CAFE {
+        app.log_in(by_password(MOBILE, typed)).await.expect(200);
+    }
+    assert_eq!(app.texts("SELECT password_hash AS value FROM account").await, kept, "once");
+    assert!(member.is_logged_in().await, "the same password: nothing ends");
+
+    app.execute(&format!("UPDATE account SET password_hash = '{old}'")).await;
+    let change = json!({ "proof_state": "password", "password": CAFE[1], "value": "another long phrase 9" });
+    member.put("/v1/accounts/me/password", change).await.expect(200);
+    app.log_in(by_password(MOBILE, "another long phrase 9")).await.expect(200);
+}
+
+async fn a_region_that_was_one_once_is_kept(app: TestApp) {
+    let member = app.member(MOBILE).await;
+    for (province, city, name) in [
+        (370_000, 371_200, "莱芜市"),
+        (540_000, 542_400, "那曲地区"),
+        (340_000, 341_400, "巢湖市"),
+        (510_000, 510_200, "重庆市"),
+        (440_000, 449_001, "顺德市"),
+        (420_000, 429_000, "省直辖县级行政区划"),
+    ] {
+        let both = json!({ "province_id": province, "city_id": city, "nickname": name });
+        member.put("/v1/accounts/me", both).await.expect(200);
+        member.put("/v1/accounts/me", json!({ "gender": 1 })).await.expect(200);
+        let me = member.me().await;
+        assert_eq!(me["location"]["city"], json!({ "id": city, "name": name }));
+        assert_eq!((&me["location"]["province"]["id"], &me["nickname"]), (&json!(province), &json!(name)));
+        member.put("/v1/accounts/me", json!({ "province_id": 0 })).await.expect(200);
+        member.put("/v1/accounts/me", json!({ "city_id": city })).await.expect(200);
+        assert_eq!(member.me().await["location"]["province"]["id"], province, "{city}");
+    }
+    let elsewhere = json!({ "province_id": 330_000, "city_id": 371_200 });
+    member.put("/v1/accounts/me", elsewhere).await.expect(400);
+    member.put("/v1/accounts/me", json!({ "city_id": 449_900 })).await.expect(400);
 }
 
 async fn regions_are_codes_of_the_national_standard(app: TestApp) {

@@ -7,6 +7,7 @@ use crate::support::TestApp;
 both! {
     the_first_login_registers_and_grants_points,
     a_login_fills_only_what_is_empty,
+    decoration_from_wechat_never_fails_a_login,
     an_openid_belongs_to_one_account,
     a_code_is_used_up_only_by_a_login_that_succeeds,
     a_password_logs_in_and_ten_wrong_ones_lock,
@@ -59,6 +60,49 @@ async fn a_login_fills_only_what_is_empty(app: TestApp) {
     assert_eq!(member.me().await, me, "only what is empty is filled");
 }
 
+/// What a front end hands on of WeChat's, as it stands in the body, and what is kept of it.
+const DECORATION: [(&str, &str, &str); 15] = [
+    (r#""nickname":"\u0014琥珀🍭""#, "nickname", "琥珀🍭"),
+    (r#""nickname":"\ud83c琥珀\udf6d""#, "nickname", "琥珀"),
+    (r#""nickname":"a\u0000b\u007f\u0085c""#, "nickname", "abc"),
+    (r#""nickname":"\u0001""#, "nickname", ""),
+    (r#""nickname":"\u200b\u3164""#, "nickname", ""),
+    (r#""nickname":7"#, "nickname", ""),
+    (r#""nickname":{"a":[1]}"#, "nickname", ""),
+    (r#""nickname":null"#, "nickname", ""),
+    (r#""avatar_url":"https://wx.qlogo.cn/\u00141\ud800.png""#, "avatar", "https://wx.qlogo.cn/1.png"),
+    (r#""avatar_url":false"#, "avatar", ""),
+    (r#""gender":3"#, "gender", "0"),
+    (r#""gender":"女""#, "gender", "0"),
+    (r#""gender":[1]"#, "gender", "0"),
+    (r#""gender":"\ud800""#, "gender", "0"),
+    (r#""gender":"2""#, "gender", "2"),
+];
+
+async fn decoration_from_wechat_never_fails_a_login(app: TestApp) {
+    let log_in = async |number: usize, decoration: &str| {
+        let mobile = format!("133{number:08}");
+        let code = app.login_code(&mobile).await;
+        let body = format!(
+            r#"{{"grant_type":"sms_code","mobile":"{mobile}","sms_code":"{code}","client_id":44,{decoration}}}"#
+        );
+        let answer = app.send(axum::http::Method::POST, "/v1/login/token", body).await.expect(200).json();
+        app.bearer(answer["access_token"].as_str().unwrap()).me().await
+    };
+    for (number, (decoration, field, kept)) in DECORATION.into_iter().enumerate() {
+        let me = log_in(number, decoration).await;
+        let value = if field == "avatar" { &me["avatar"]["src"] } else { &me[field] };
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        assert_eq!(text, kept, "{decoration}");
+    }
+    let long = log_in(90, &format!(r#""nickname":"{}""#, "🍭".repeat(5_000))).await;
+    assert_eq!(long["nickname"], "🍭".repeat(64), "cut to fit");
+    let picture = format!("https://wx.qlogo.cn/{}", "1".repeat(480));
+    assert_eq!(log_in(91, &format!(r#""avatar_url":"{picture}""#)).await["avatar"]["src"], picture);
+    let long = log_in(92, &format!(r#""avatar_url":"{picture}1""#)).await;
+    assert_eq!(long["avatar"]["src"], "", "a part of an address leads nowhere");
+}
+
 async fn an_openid_belongs_to_one_account(app: TestApp) {
     assert_eq!(app.log_in(by_openid("wx-1")).await.code(), code(1010, "Account.NotFound"), "unbound");
     let bind = json!({ "openid": "wx-1" });
@@ -85,7 +129,7 @@ async fn a_code_is_used_up_only_by_a_login_that_succeeds(app: TestApp) {
     let taken = by_code("13900000000", &app.login_code("13900000000").await);
     app.log_in(with(taken, &json!({ "openid": "wx-1" }))).await.expect(200);
     let login = by_code(MOBILE, &app.login_code(MOBILE).await);
-    for failing in [json!({ "password": "12345" }), json!({ "client_id": 99 }), json!({ "gender": 3 })] {
+    for failing in [json!({ "password": "12345" }), json!({ "client_id": 99 }), json!({ "openid": 3 })] {
         let answer = app.log_in(with(login.clone(), &failing)).await.expect(400);
         assert_eq!(answer.code(), code(1000, "Request.Invalid"), "{failing}");
     }

@@ -1,7 +1,9 @@
 //! Members (004): accounts with login by SMS code, password or WeChat openid.
 
 mod account;
+mod changed_hands;
 mod codes;
+mod holders;
 mod login;
 
 use serde_json::{Value, json};

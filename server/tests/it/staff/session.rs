@@ -8,6 +8,7 @@ use crate::support::TestApp;
 
 both! {
     a_login_gives_a_token_and_a_cookie,
+    a_password_is_the_same_in_every_form_of_unicode,
     behind_https_the_cookie_is_secure,
     an_unknown_username_answers_like_a_wrong_password,
     ten_wrong_passwords_lock_a_username_for_their_address,
@@ -53,6 +54,26 @@ async fn a_login_gives_a_token_and_a_cookie(app: TestApp) {
     let key = app.staff(Role::Admin).await;
     problem(&key.delete(&path("session")).await, 409);
     key.get(&path("session")).await.expect(200);
+}
+
+async fn a_password_is_the_same_in_every_form_of_unicode(app: TestApp) {
+    use argon2::password_hash::PasswordHasher as _;
+    let [one, two] = ["correct horse café", "correct horse cafe\u{301}"];
+    app.account("lin", Role::Admin).await;
+    let kept = |password: &str| {
+        let hash = argon2::Argon2::default().hash_password_with_salt(password.as_bytes(), &[7; 16]).unwrap();
+        format!("UPDATE staff SET password_hash = '{hash}'")
+    };
+    app.execute(&kept(one)).await;
+    for typed in [one, two] {
+        app.console_log_in("lin", typed).await.expect(200);
+    }
+    // From before passwords were kept in one form.
+    app.execute(&kept(two)).await;
+    app.console_log_in("lin", one).await.expect(401);
+    for typed in [two, one, two] {
+        app.console_log_in("lin", typed).await.expect(200);
+    }
 }
 
 async fn behind_https_the_cookie_is_secure(app: TestApp) {

@@ -103,6 +103,22 @@ export async function actOnOrder(key: string, id: number, action: keyof typeof O
   return true
 }
 
+/** What WeChat Pay needs to let its payer pay. */
+export type Payment = Record<string, unknown>
+
+/** Pays an order; gives what the payer needs while it is not paid yet. */
+export async function pay(
+  key: string,
+  id: number,
+  pay_by: 'official_account' | 'native',
+): Promise<{ payment: Payment | undefined }> {
+  const body = { action: ORDER_ACTIONS.pay, pay_by }
+  const { payment } = await homemaking(
+    api.POST('/homemaking/v1/order/{id}', { params: { path: { id } }, body, headers: once(key) }),
+  )
+  return { payment: payment ?? undefined }
+}
+
 export const me = () => homemaking(api.GET('/homemaking/v1/user'))
 export const changeMe = (body: Schemas['UserRequest']) => homemaking(api.PUT('/homemaking/v1/user', { body }))
 

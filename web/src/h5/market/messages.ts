@@ -92,6 +92,9 @@ const zh = {
     cancel: '确定取消这个预约？',
   },
   payAsk: (price: string) => `确定支付 ¥${price}？`,
+  scanToPay: (price: string) => `请用微信扫码支付 ¥${price}`,
+  payCode: '微信支付',
+  waitingForPayment: '支付后稍等片刻，结果会自动显示。',
   done: '已完成操作',
   refundActions: { agree: '同意退款', reject: '拒绝退款', cancel: '撤销申请', confirm: '确认收到退款' },
   refundAsks: {
@@ -277,6 +280,9 @@ const en: typeof zh = {
     cancel: 'Cancel this order?',
   },
   payAsk: (price) => `Pay ¥${price}?`,
+  scanToPay: (price) => `Scan with WeChat to pay ¥${price}`,
+  payCode: 'WeChat Pay',
+  waitingForPayment: 'The result shows here a moment after you have paid.',
   done: 'Done',
   refundActions: { agree: 'Agree', reject: 'Reject', cancel: 'Withdraw', confirm: 'I have the money' },
   refundAsks: {

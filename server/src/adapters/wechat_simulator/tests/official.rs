@@ -33,7 +33,7 @@ impl Bench {
         let clock = Clock::manual(TimeZone::UTC, START);
         let user = |open_id: &str, follows, is_snapshot| SimulatedUser {
             open_id: open_id.into(),
-            nick: "小𠮷".into(),
+            nick: "小\u{14}𠮷\u{7f}".into(),
             follows,
             is_snapshot,
         };

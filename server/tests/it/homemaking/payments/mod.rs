@@ -7,6 +7,7 @@ mod payers;
 mod paying;
 mod refunding;
 mod settling;
+mod ways;
 mod wechat;
 mod wechat_faults;
 

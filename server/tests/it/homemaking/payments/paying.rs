@@ -149,11 +149,12 @@ pub(super) async fn begun_and_left(market: &Market, id: i64) -> String {
 
 /// What the gateway did while nobody listened.
 pub(super) async fn settle_unheard(market: &Market, out_no: &str) {
-    use yuyue::adapters::payment::{Charge, Charged};
+    use yuyue::adapters::payment::{Charge, Charged, Way};
     let charge = Charge {
         id: out_no.to_owned(),
         amount: 30_000,
         description: "订单".into(),
+        way: Way::default(),
         payer: String::new(),
         expires_at: i64::MAX,
     };
