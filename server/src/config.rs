@@ -158,6 +158,8 @@ pub struct Visitors {
     #[serde(deserialize_with = "millis")]
     pub retention: Millis,
     #[serde(deserialize_with = "millis")]
+    pub longest_visit: Millis,
+    #[serde(deserialize_with = "millis")]
     pub directory_ttl: Millis,
     #[serde(deserialize_with = "millis")]
     pub session_lifetime: Millis,
@@ -253,6 +255,22 @@ pub struct Templates {
     pub apply_receipt_to_visitor_wechat_id: String,
     /// 给访客的申请回执短信模板ID; "" sends none.
     pub apply_receipt_to_visitor_sms_id: String,
+    /// 给访客的审批拒绝通知微信模板ID; "" sends none.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub approval_refuse_to_visitor_wechat_id: String,
+    /// 给访客的审批拒绝通知短信模板ID; "" sends none.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub approval_refuse_to_visitor_sms_id: String,
+    /// 给员工的访客超时未离开通知微信模板ID; "" sends none.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub visitor_overdue_to_employee_wechat_id: String,
+    /// 给员工的访客超时未离开通知短信模板ID; "" sends none.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub visitor_overdue_to_employee_sms_id: String,
 }
 
 /// How replies of visitors show times.

@@ -147,6 +147,10 @@ fn templates() -> Templates {
         signin_to_visitor_sms_id: sms(4),
         apply_receipt_to_visitor_wechat_id: wechat("apply_receipt_to_visitor"),
         apply_receipt_to_visitor_sms_id: sms(5),
+        approval_refuse_to_visitor_wechat_id: wechat("approval_refuse_to_visitor"),
+        approval_refuse_to_visitor_sms_id: sms(6),
+        visitor_overdue_to_employee_wechat_id: wechat("visitor_overdue_to_employee"),
+        visitor_overdue_to_employee_sms_id: sms(7),
     }
 }
 

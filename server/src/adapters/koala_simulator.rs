@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest as _, Multipart, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::host::{Host, Reply};
 use super::koala::KoalaAccount;
@@ -49,6 +49,8 @@ pub enum LoggedOut {
     Unauthorized,
     /// It shows the login page, with status 200.
     Page,
+    /// It says so in JSON, with status 200.
+    Json,
 }
 
 /// The host that is simulated.
@@ -97,6 +99,8 @@ pub enum Fault {
     Truncated,
     /// A change is made, but the connection breaks before the client learns of it.
     LostAnswer,
+    /// Lists have phones as numbers, and begin with a row whose phone is neither text nor number.
+    OddRows,
 }
 
 /// A visitor the host was given.
@@ -189,7 +193,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Fault::Down => return (StatusCode::SERVICE_UNAVAILABLE, page("维护中")).into_response(),
         Fault::Error => return (StatusCode::INTERNAL_SERVER_ERROR, page("Server Error")).into_response(),
         Fault::Html => return page("考拉").into_response(),
-        Fault::Ok | Fault::Truncated | Fault::LostAnswer => {}
+        Fault::Ok | Fault::Truncated | Fault::LostAnswer | Fault::OddRows => {}
     }
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_BYTES).await else {
@@ -208,6 +212,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     match reply {
         _ if is_change && fault == Fault::LostAnswer => broken(),
         Reply::Json(said) if fault == Fault::Truncated && !is_login => truncated(&said),
+        Reply::Json(said) if fault == Fault::OddRows => axum::Json(with_odd_rows(said)).into_response(),
         Reply::Json(said) => axum::Json(said).into_response(),
         Reply::Welcome(cookie, said) => {
             ([("set-cookie", format!("session={cookie}; HttpOnly; Path=/"))], axum::Json(said))
@@ -218,6 +223,9 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Reply::LoggedOut(LoggedOut::Redirect) => Redirect::to("/login").into_response(),
         Reply::LoggedOut(LoggedOut::Unauthorized) => StatusCode::UNAUTHORIZED.into_response(),
         Reply::LoggedOut(LoggedOut::Page) => page("考拉 - 登录").into_response(),
+        Reply::LoggedOut(LoggedOut::Json) => {
+            axum::Json(json!({"code": -1000, "desc": "请先登录"})).into_response()
+        }
         Reply::Nothing => (StatusCode::NOT_FOUND, page("404")).into_response(),
     }
 }
@@ -235,6 +243,22 @@ async fn photo(request: Request) -> Option<Bytes> {
 
 fn page(title: &str) -> Html<String> {
     Html(format!("<!DOCTYPE html>\n<html><head><title>{title}</title></head><body></body></html>"))
+}
+
+/// A list as a spreadsheet import may have left it: phones as numbers, and a first row with none that can be read.
+fn with_odd_rows(mut said: Value) -> Value {
+    let Some(rows) = said["data"].as_array_mut() else { return said };
+    for row in rows.iter_mut() {
+        if let Some(number) = row["phone"].as_str().and_then(|phone| phone.parse::<u64>().ok()) {
+            row["phone"] = number.into();
+        }
+    }
+    if let Some(mut odd) = rows.first().cloned() {
+        (odd["id"], odd["phone"]) = (json!(99_999), json!(["13899999999"]));
+        rows.insert(0, odd);
+        said["page"]["count"] = json!(said["page"]["count"].as_u64().unwrap_or_default() + 1);
+    }
+    said
 }
 
 /// A complete HTTP answer whose JSON is not.

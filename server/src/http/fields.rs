@@ -43,7 +43,7 @@ impl fmt::Display for Expected {
 
 pub const REQUIRED: Expected = Expected::fixed("必填", "is required");
 const TEXT: Expected = Expected::fixed("应为文本", "expected text");
-const NO_CONTROL: Expected = Expected::fixed("不能含有控制字符", "must not contain control characters");
+pub const NO_CONTROL: Expected = Expected::fixed("不能含有控制字符", "must not contain control characters");
 
 /// More characters than any field takes, counted in bytes of the largest ones.
 const LONGEST_TEXT: usize = 32 << 10;

@@ -5,6 +5,7 @@ pub mod unnamed;
 
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use yuyue_db::{Tx, params, sql};
 
@@ -17,6 +18,7 @@ use crate::secrets::Secrets;
 
 const LIFETIME: i64 = DAY;
 const LONGEST_KEY: usize = 128;
+const PURPOSE: &str = "idempotency";
 
 /// A request's key, and what it must not be used for again.
 #[derive(Clone, Debug)]
@@ -70,7 +72,7 @@ impl Once {
         let data = serde_json::to_string(data).map_err(broken)?;
         let stored = Stored { status: status.as_u16(), request_id: self.request_id, data };
         let stored = serde_json::to_string(&stored).map_err(broken)?;
-        Ok((reply, secrets.seal("idempotency", &stored)))
+        Ok((reply, secrets.seal(PURPOSE, &stored)))
     }
 
     /// Whether the caller gave it a key.
@@ -135,6 +137,72 @@ where
     }
 }
 
+/// What [`once`] kept for a request's key, if it was done before.
+///
+/// # Errors
+/// When the database refuses; 422 when the key was used with another body.
+pub async fn recall<T: DeserializeOwned>(
+    app: &App,
+    once: &Once,
+    caller: &str,
+    at: i64,
+) -> Result<Option<T>, Error> {
+    let Some(key) = once.key.clone() else { return Ok(None) };
+    let caller = caller.to_owned();
+    let find = move |tx: &mut Tx<'_>| {
+        let find = sql!(
+            "SELECT fingerprint, reply FROM idempotency WHERE caller = $1 AND key = $2 AND created_at > $3"
+        );
+        let kept = tx.query_opt(find, params![&caller, &key, at - LIFETIME], |row| {
+            Ok((row.get::<String>("fingerprint")?, row.get::<String>("reply")?))
+        });
+        Ok::<_, Error>(kept?)
+    };
+    let Some((fingerprint, sealed)) = app.db.point("idempotency.recall", find).await? else {
+        return Ok(None);
+    };
+    if fingerprint != once.fingerprint {
+        return Err(Error::key_reused());
+    }
+    open(&app.secrets, &sealed).map(Some)
+}
+
+/// For a reply that is made anew each time from what is kept: runs `closure` at most once for the request's key,
+/// and gives what it gave. `None` of the closure keeps nothing, so that it may run again.
+///
+/// # Errors
+/// What the closure returns; 422 when the key was used with another body.
+pub fn once<T, F>(
+    tx: &mut Tx<'_>,
+    (once, caller, at): (&Once, &str, i64),
+    secrets: &Secrets,
+    closure: F,
+) -> Result<Option<T>, Error>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnOnce(&mut Tx<'_>) -> Result<Option<T>, Error>,
+{
+    let Some(key) = &once.key else { return closure(tx) };
+    if let Some(sealed) = reserve(tx, (caller, key), once, at)? {
+        return open(secrets, &sealed).map(Some);
+    }
+    let Some(done) = closure(tx)? else {
+        tx.execute(sql!("DELETE FROM idempotency WHERE caller = $1 AND key = $2"), params![caller, key])?;
+        return Ok(None);
+    };
+    let kept = serde_json::to_string(&done).map_err(|error| Error::internal(error.to_string()))?;
+    let kept = secrets.seal(PURPOSE, &kept);
+    let keep = sql!("UPDATE idempotency SET reply = $3 WHERE caller = $1 AND key = $2");
+    tx.execute(keep, params![caller, key, &kept])?;
+    Ok(Some(done))
+}
+
+fn open<T: DeserializeOwned>(secrets: &Secrets, sealed: &str) -> Result<T, Error> {
+    let opened = secrets.open(PURPOSE, sealed);
+    let kept = opened.and_then(|text| serde_json::from_str(&text).ok());
+    kept.ok_or_else(|| Error::internal("a stored reply cannot be read with this key"))
+}
+
 /// Takes the key, or gives the sealed reply it was taken for. Waits for a transaction that is
 /// taking the same key: its row is in the way until it ends.
 fn reserve(
@@ -158,9 +226,7 @@ fn reserve(
 }
 
 fn replay(app: &App, sealed: &str) -> Result<Reply, Error> {
-    let opened = app.secrets.open("idempotency", sealed);
-    let stored: Option<Stored> = opened.and_then(|text| serde_json::from_str(&text).ok());
-    let stored = stored.ok_or_else(|| Error::internal("a stored reply cannot be read with this key"))?;
+    let stored: Stored = open(&app.secrets, sealed)?;
     let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
     Ok(Reply::replayed(status, stored.data, stored.request_id))
 }

@@ -14,7 +14,7 @@ use crate::notices;
 use crate::outbox::worker::{Done, Failed, Job};
 use crate::outbox::{self, NewJob, ensure_recurring};
 use crate::visitors::messages::{self, Content, Event, Payload, SMS, Teller, WECHAT};
-use crate::visitors::{binding, directory, hosts, settings, store};
+use crate::visitors::{binding, directory, hosts, overdue, settings, store};
 
 pub const KOALA_CREATE: &str = "visitors.koala_create";
 pub const KOALA_DELETE: &str = "visitors.koala_delete";
@@ -24,6 +24,7 @@ pub const DIRECTORY: &str = "visitors.directory";
 pub const INDEX: &str = "visitors.index";
 pub const RETENTION: &str = "visitors.retention";
 const MORE_WAITING: &str = "visitors.more_waiting";
+pub const OVERDUE: &str = "visitors.overdue";
 
 /// How long a fault that only a person can repair waits before the next try.
 const BACK_OFF: Millis = 5 * MINUTE;
@@ -117,6 +118,7 @@ pub async fn run(app: &App, job: &Job) -> Option<Result<Done, Failed>> {
         INDEX => index(app).await,
         RETENTION => erase_old(app).await,
         MORE_WAITING => tell_of_more(app, job).await,
+        OVERDUE => overdue::look(app, job).await,
         _ => return None,
     })
 }

@@ -42,6 +42,10 @@ pub enum Event {
     VisitorSignIn,
     /// Sign-in succeeded, told to the visitor with the pass (签到成功).
     SignIn,
+    /// The application is refused, told to the visitor with the reason (审批拒绝).
+    ApprovalRefuse,
+    /// Somebody is still in the building after the end, told to the employee (超时未签退).
+    VisitorOverdue,
 }
 
 /// What every message of a visit can say.
@@ -56,11 +60,20 @@ const VALUES: &[(&str, ValueKind)] = &[
     ("time", ValueKind::Time),
     ("start", ValueKind::Time),
     ("end", ValueKind::Time),
+    // Of a refusal.
+    ("reason", ValueKind::Text),
 ];
 
 impl Event {
-    pub const ALL: [Self; 5] =
-        [Self::ApprovalReminder, Self::VisitorSignIn, Self::ApprovalPass, Self::SignIn, Self::ApplyReceipt];
+    pub const ALL: [Self; 7] = [
+        Self::ApprovalReminder,
+        Self::VisitorSignIn,
+        Self::ApprovalPass,
+        Self::SignIn,
+        Self::ApplyReceipt,
+        Self::ApprovalRefuse,
+        Self::VisitorOverdue,
+    ];
 
     /// How staff know it.
     #[must_use]
@@ -71,6 +84,8 @@ impl Event {
             Self::ApprovalPass => "approval_pass_to_visitor",
             Self::VisitorSignIn => "visitor_signin_to_employee",
             Self::SignIn => "signin_to_visitor",
+            Self::ApprovalRefuse => "approval_refuse_to_visitor",
+            Self::VisitorOverdue => "visitor_overdue_to_employee",
         };
         Kind { name, values: VALUES }
     }
@@ -79,8 +94,10 @@ impl Event {
     #[must_use]
     pub fn role(self) -> BindingRole {
         match self {
-            Self::ApprovalReminder | Self::VisitorSignIn => BindingRole::Employee,
-            Self::ApplyReceipt | Self::ApprovalPass | Self::SignIn => BindingRole::Visitor,
+            Self::ApprovalReminder | Self::VisitorSignIn | Self::VisitorOverdue => BindingRole::Employee,
+            Self::ApplyReceipt | Self::ApprovalPass | Self::SignIn | Self::ApprovalRefuse => {
+                BindingRole::Visitor
+            }
         }
     }
 
@@ -101,6 +118,12 @@ impl Event {
                 (&of.visitor_signin_to_employee_wechat_id, &of.visitor_signin_to_employee_sms_id)
             }
             Self::SignIn => (&of.signin_to_visitor_wechat_id, &of.signin_to_visitor_sms_id),
+            Self::ApprovalRefuse => {
+                (&of.approval_refuse_to_visitor_wechat_id, &of.approval_refuse_to_visitor_sms_id)
+            }
+            Self::VisitorOverdue => {
+                (&of.visitor_overdue_to_employee_wechat_id, &of.visitor_overdue_to_employee_sms_id)
+            }
         }
     }
 
@@ -111,7 +134,14 @@ impl Event {
             Self::ApprovalPass => "您的来访已通过审批",
             Self::VisitorSignIn => "您的访客已签到",
             Self::SignIn => "签到成功，请凭二维码通行",
+            Self::ApprovalRefuse => "您的来访申请未通过",
+            Self::VisitorOverdue => "您的访客已过离开时间，仍未签退",
         }
+    }
+
+    /// Whether staff may do without this message, by leaving its template empty.
+    fn is_optional(self) -> bool {
+        matches!(self, Self::ApplyReceipt | Self::ApprovalRefuse | Self::VisitorOverdue)
     }
 }
 
@@ -178,13 +208,20 @@ impl Teller<'_> {
     /// # Errors
     /// When the database refuses.
     pub fn tell_employee(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
-        let Some(visitor) = self.people.first() else { return Ok(()) };
+        self.people.first().map_or(Ok(()), |visitor| self.tell_employee_of(tx, event, visitor))
+    }
+
+    /// As [`Teller::tell_employee`], of somebody whom the message names in place of the visitor.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn tell_employee_of(&self, tx: &mut Tx<'_>, event: Event, named: &Person) -> Result<(), Error> {
         let Visit { interviewee, interviewee_phone, .. } = self.visit;
         if directory::has_left(self.app, tx, interviewee, interviewee_phone)? {
             return Ok(());
         }
         let templates = self.templates(tx)?;
-        self.tell(tx, (event, &templates), interviewee_phone, visitor, None)
+        self.tell(tx, (event, &templates), interviewee_phone, named, None)
     }
 
     /// Writes the messages of an event to the visitor and every companion, each with their own pass.
@@ -242,8 +279,7 @@ impl Teller<'_> {
             return Ok(());
         }
         let (wechat, sms) = event.templates(templates);
-        // A receipt is the one message that staff may do without.
-        let is_wanted = |template: &str| event != Event::ApplyReceipt || !template.is_empty();
+        let is_wanted = |template: &str| !event.is_optional() || !template.is_empty();
         let bound = addressee(self.app, tx, phone, event.role())?;
         if let Some(bound) = bound.filter(|_| is_wanted(wechat)) {
             let url = token.map(|token| qr::image_url(self.base, token));
@@ -257,7 +293,7 @@ impl Teller<'_> {
             self.enqueue(tx, WECHAT, (event, &bound.phone), &content)?;
         }
         if is_wanted(sms) {
-            let params = self.sms_params(person, token);
+            let params = self.sms_params(event, person, token);
             let content = Content { params, values: BTreeMap::new(), url: None, weixin_user_id: None };
             self.enqueue(tx, SMS, (event, phone), &content)?;
         }
@@ -302,7 +338,7 @@ impl Teller<'_> {
     fn wechat_params(&self, event: Event, person: &Person, url: Option<&str>) -> Map<String, Value> {
         let visit = self.visit;
         let place = &self.app.config.visitors.place;
-        let entries = [
+        let mut entries = vec![
             ("first", event.headline().to_owned()),
             ("keyword1", person.name.clone()),
             ("keyword2", visit.interviewee.clone()),
@@ -311,6 +347,9 @@ impl Teller<'_> {
             ("keyword5", rules::purpose(visit.purpose).to_owned()),
             ("remark", url.map_or_else(|| visit.come_from.clone(), str::to_owned)),
         ];
+        if event == Event::ApprovalRefuse {
+            entries.push(("keyword6", visit.refusal.clone()));
+        }
         entries.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
     }
 
@@ -328,11 +367,12 @@ impl Teller<'_> {
             ("time", FieldValue::Period(visit.starts_at, visit.ends_at)),
             ("start", FieldValue::Time(visit.starts_at)),
             ("end", FieldValue::Time(visit.ends_at)),
+            ("reason", text(&visit.refusal)),
         ];
         entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    fn sms_params(&self, person: &Person, token: Option<&str>) -> Map<String, Value> {
+    fn sms_params(&self, event: Event, person: &Person, token: Option<&str>) -> Map<String, Value> {
         let visit = self.visit;
         let time = |at| clock::brief(clock::local(self.now.zone(), at));
         let mut entries = vec![
@@ -344,6 +384,9 @@ impl Teller<'_> {
             ("place", self.app.config.visitors.place.clone()),
             ("purpose", rules::purpose(visit.purpose).to_owned()),
         ];
+        if event == Event::ApprovalRefuse {
+            entries.push(("reason", visit.refusal.clone()));
+        }
         if let Some(token) = token {
             entries.push(("link", qr::page_path(token)));
         }

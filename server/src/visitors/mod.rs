@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod labels;
 pub mod login;
 pub mod messages;
+pub mod overdue;
 pub mod qr;
 pub mod routes;
 pub mod rules;

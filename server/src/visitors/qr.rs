@@ -6,6 +6,7 @@ use fast_qr::{ECL, QRBuilder};
 use jpeg_encoder::{ColorType, Encoder};
 
 use crate::error::Error;
+use crate::text::is_invisible;
 
 /// Pixels a module: enough to survive what messengers do to pictures.
 const SCALE: usize = 8;
@@ -55,11 +56,24 @@ pub fn is_token(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// What was in the code, without what readers and their keyboards add around it: blanks, control characters,
+/// invisible marks, and the AIM identifier of the symbology (`]Q1`).
+#[must_use]
+pub fn bare(text: &str) -> &str {
+    let text = text.trim_matches(is_invisible);
+    match text.as_bytes() {
+        [b']', letter, modifier, ..] if letter.is_ascii_alphabetic() && modifier.is_ascii_alphanumeric() => {
+            text[3..].trim_start_matches(is_invisible)
+        }
+        _ => text,
+    }
+}
+
 /// Reads what a gate's reader may send: the JSON text, the same with the quote missing that the
 /// document prints, or the bare token. `None` for anything else.
 #[must_use]
 pub fn read(text: &str) -> Option<Scanned> {
-    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let text = bare(text);
     if text.len() > LONGEST {
         return None;
     }
@@ -77,10 +91,10 @@ pub fn read_value(value: &serde_json::Value) -> Option<Scanned> {
     let object = value.as_object()?;
     let visit_id = match object.get("id") {
         None | Some(serde_json::Value::Null) => None,
-        Some(serde_json::Value::String(text)) => Some(text.trim().parse().ok()?),
+        Some(serde_json::Value::String(text)) => Some(bare(text).parse().ok()?),
         Some(id) => Some(id.as_i64()?),
     };
-    let token = object.get("qrcode")?.as_str()?.trim();
+    let token = bare(object.get("qrcode")?.as_str()?);
     is_token(token).then(|| Scanned { visit_id, token: token.to_owned() })
 }
 
@@ -128,10 +142,26 @@ mod tests {
             (format!("\u{feff}{{\"id\":\"207\",\"qrcode\":\"{TOKEN}\"}}\r\n"), Some(207)),
             (format!("{{\"qrcode\":\"{TOKEN}\"}}"), None),
             (format!(" {TOKEN}\n"), None),
+            (format!("{}\u{1d}", content(207, TOKEN)), Some(207)),
+            (format!("\u{2}{}\u{3}\u{4}", content(207, TOKEN)), Some(207)),
+            (format!("]Q1{}", content(207, TOKEN)), Some(207)),
+            (format!("\u{2}]Q3\u{feff} {TOKEN}\u{200b}\r"), None),
+            (format!("\u{2060}\u{feff}\u{200e}{TOKEN}\u{200f}"), None),
         ] {
             assert_eq!(read(&text), ours(id), "{text}");
         }
-        for text in ["", "{}", "[]", "207", &TOKEN[1..], &TOKEN.to_uppercase(), "{\"id\":1,\"qrcode\":5}"] {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            "207",
+            "]Q1",
+            "]Q1]Q1",
+            "\u{1d}",
+            &TOKEN[1..],
+            &TOKEN.to_uppercase(),
+            "{\"id\":1,\"qrcode\":5}",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
         assert_eq!(read(&format!("{{\"id\":1.5,\"qrcode\":\"{TOKEN}\"}}")), None);

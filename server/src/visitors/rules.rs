@@ -1,9 +1,8 @@
 //! What the visitors documents decide, without database, HTTP or clock.
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
-use crate::clock::{MINUTE, Millis, instant};
+use crate::clock::{DAY, HOUR, MINUTE, Millis, Now, instant};
 use crate::error::{Code, Error};
 use crate::phone;
 
@@ -104,18 +103,32 @@ pub fn proposal(proposer: &str, phone: &str, interviewee_phone: &str) -> Result<
     }
 }
 
-/// Whether a visit may take place from `starts_at` to `ends_at`.
+/// Whether a visit, at most `longest` long, may take place from `starts_at` to `ends_at`.
 ///
 /// # Errors
 /// Names the field that is wrong.
-pub fn check_times(starts_at: Millis, ends_at: Millis, at: Millis) -> Result<(), Error> {
+pub fn check_times(starts_at: Millis, ends_at: Millis, longest: Millis, at: Millis) -> Result<(), Error> {
     if ends_at <= starts_at {
         return Err(Error::invalid("end_time", "应晚于 start_time", "must be after start_time"));
     }
     if ends_at <= at {
         return Err(Error::invalid("end_time", "应晚于现在", "must be in the future"));
     }
+    if ends_at - starts_at > longest {
+        let (zh, en) = length(longest);
+        let zh = format!("来访最长 {zh}，应更早结束");
+        return Err(Error::invalid("end_time", &zh, &format!("a visit lasts at most {en}")));
+    }
     Ok(())
+}
+
+/// A length of time in the largest unit that it is whole in, in Chinese and English.
+fn length(of: Millis) -> (String, String) {
+    let units =
+        [(DAY, "天", "days"), (HOUR, "小时", "hours"), (MINUTE, "分钟", "minutes"), (1, "毫秒", "ms")];
+    let whole = units.into_iter().find(|(unit, ..)| of % unit == 0).unwrap_or(units[3]);
+    let (unit, zh, en) = whole;
+    (format!("{} {zh}", of / unit), format!("{} {en}", of / unit))
 }
 
 /// A visit that a sign-in may be for.
@@ -124,22 +137,31 @@ pub struct Candidate {
     pub visit_id: i64,
     pub starts_at: Millis,
     pub is_authorised: bool,
+    /// Whether the visit is signed in and the person has their pass.
+    pub is_signed_in: bool,
+    /// Whether the person only comes along.
+    pub is_companion: bool,
 }
 
-/// The first instant after the day on which `at` is.
+/// Visits that start before this count as today's: until midnight, and those whose gates are open already.
 #[must_use]
-pub fn end_of_day(zone: &TimeZone, today: Date) -> Millis {
-    instant(zone, today.tomorrow().unwrap_or(Date::MAX).at(0, 0, 0, 0))
+pub fn end_of_today(now: &Now) -> Millis {
+    let tomorrow = now.local().date().tomorrow().unwrap_or(Date::MAX);
+    instant(now.zone(), tomorrow.at(0, 0, 0, 0)).max(now.at + EARLY + 1)
 }
 
-/// Which of the day's unexpired visits a sign-in is for: the one under way, the earliest if there
-/// are several, else the next to start.
+/// Which of the day's unexpired visits a sign-in is for: of those under way the first that is not signed in
+/// yet, else the earliest, and one's own before one where one comes along; with none under way the next to start.
 ///
 /// # Errors
 /// [`NOT_AUTHORISED`] or [`NOTHING_TODAY`].
 pub fn choose(candidates: &[Candidate], at: Millis) -> Result<i64, &'static Code> {
     let authorised = candidates.iter().filter(|candidate| candidate.is_authorised);
-    let order = |candidate: &&Candidate| (candidate.starts_at > at, candidate.starts_at, candidate.visit_id);
+    let order = |one: &&Candidate| {
+        let is_to_come = one.starts_at > at;
+        let (is_done, is_others) = (!is_to_come && one.is_signed_in, !is_to_come && one.is_companion);
+        (is_to_come, is_done, is_others, one.starts_at, one.is_companion, one.visit_id)
+    };
     match authorised.min_by_key(order) {
         Some(chosen) => Ok(chosen.visit_id),
         None if candidates.is_empty() => Err(&NOTHING_TODAY),
@@ -191,7 +213,13 @@ mod tests {
 
     #[test]
     fn a_sign_in_is_for_the_visit_under_way_else_for_the_next() {
-        let visit = |visit_id, starts_at, is_authorised| Candidate { visit_id, starts_at, is_authorised };
+        let visit = |visit_id, starts_at, is_authorised| Candidate {
+            visit_id,
+            starts_at,
+            is_authorised,
+            is_signed_in: false,
+            is_companion: false,
+        };
         assert_eq!(choose(&[], 10), Err(&NOTHING_TODAY));
         assert_eq!(choose(&[visit(1, 5, false)], 10), Err(&NOT_AUTHORISED));
         assert_eq!(choose(&[visit(1, 5, false), visit(2, 20, true)], 10), Ok(2));
@@ -199,6 +227,14 @@ mod tests {
         assert_eq!(choose(&[visit(1, 9, true), visit(2, 5, true)], 10), Ok(2), "the earliest under way");
         assert_eq!(choose(&[visit(1, 30, true), visit(2, 20, true)], 10), Ok(2), "the next");
         assert_eq!(choose(&[visit(1, 10, true), visit(2, 11, true)], 10), Ok(1), "just begun");
+        let done = |visit_id, starts_at| Candidate { is_signed_in: true, ..visit(visit_id, starts_at, true) };
+        let along = |of: Candidate| Candidate { is_companion: true, ..of };
+        assert_eq!(choose(&[done(1, 5), visit(2, 9, true)], 10), Ok(2), "the first not signed in");
+        assert_eq!(choose(&[done(2, 9), done(1, 5)], 10), Ok(1), "all signed in");
+        assert_eq!(choose(&[done(1, 5), visit(2, 20, true)], 10), Ok(1), "what is to come waits");
+        assert_eq!(choose(&[along(visit(1, 5, true)), visit(2, 9, true)], 10), Ok(2), "one's own first");
+        assert_eq!(choose(&[along(visit(1, 5, true)), done(2, 9)], 10), Ok(1), "then the others'");
+        assert_eq!(choose(&[along(visit(1, 20, true)), visit(2, 30, true)], 10), Ok(1), "the next to start");
     }
 
     #[test]
@@ -212,8 +248,10 @@ mod tests {
 
     #[test]
     fn times_name_the_field_at_fault() {
-        let wrong = |starts_at, ends_at| check_times(starts_at, ends_at, 10).unwrap_err().field;
-        assert!(check_times(5, 11, 10).is_ok());
+        let wrong = |starts_at, ends_at| check_times(starts_at, ends_at, 20, 10).unwrap_err().field;
+        assert!(check_times(5, 11, 20, 10).is_ok());
+        assert!(check_times(5, 25, 20, 10).is_ok(), "just the longest");
+        assert_eq!(wrong(5, 26).as_deref(), Some("end_time"), "longer than a visit may be");
         assert_eq!(wrong(20, 20).as_deref(), Some("end_time"));
         assert_eq!(wrong(5, 10).as_deref(), Some("end_time"));
     }

@@ -10,6 +10,12 @@ test.each([
   [`\uFEFF{"id":207,"qrcode":"${TOKEN}"}\n`, `{"id":207,"qrcode":"${TOKEN}"}`],
   [TOKEN.toUpperCase(), TOKEN],
   [`{"ID":207,"QRCODE":"${TOKEN.toUpperCase()}"}`, `{"id":207,"qrcode":"${TOKEN}"}`],
+  [`${TOKEN}\u001D`, TOKEN],
+  [`\u0002{"id":207,"qrcode":"${TOKEN}"}\u0003`, `{"id":207,"qrcode":"${TOKEN}"}`],
+  [`]Q1{"id":207,"qrcode":"${TOKEN}"}`, `{"id":207,"qrcode":"${TOKEN}"}`],
+  [`\u0002]Q3\uFEFF${TOKEN}\u200B`, TOKEN],
+  [`]Q1${TOKEN.toUpperCase()}`, TOKEN],
+  [`｛“id”：207，“qrcode”：“${TOKEN}”｝`, `{"id":207,"qrcode":"${TOKEN}"}`],
   // Not ours: nothing is guessed.
   [`{"id":207, qrcode":"${TOKEN}"}`, `{"id":207, qrcode":"${TOKEN}"}`],
   ['HTTPS://EXAMPLE.COM/A', 'HTTPS://EXAMPLE.COM/A'],

@@ -22,7 +22,7 @@ function feed(
     taken.push(reading.taken)
     at += pause
   }
-  typed.push(...reader.flush(at + LONG_GAP))
+  typed.push(...reader.flush(at + LONG_GAP).typed)
   return { typed, scanned, taken }
 }
 
@@ -71,6 +71,7 @@ test('a code that follows a key of a person is whole', () => {
 interface Heard {
   scans: string[]
   keys: string[]
+  lost: true[]
 }
 
 beforeEach(() => vi.useFakeTimers())
@@ -80,15 +81,21 @@ afterEach(() => {
 })
 
 function listen(): Heard & { stop: () => void } {
-  const heard: Heard = { scans: [], keys: [] }
+  const heard: Heard = { scans: [], keys: [], lost: [] }
   const scope = effectScope()
-  scope.run(() => useKeys({ onScan: (scan) => heard.scans.push(scan), onKey: (key) => heard.keys.push(key) }))
+  scope.run(() =>
+    useKeys({
+      onScan: (scan) => heard.scans.push(scan),
+      onKey: (key) => heard.keys.push(key),
+      onLost: () => heard.lost.push(true),
+    }),
+  )
   return { ...heard, stop: () => scope.stop() }
 }
 
-function type(target: EventTarget, keys: readonly string[]): KeyboardEvent[] {
+function type(target: EventTarget, keys: readonly string[], init: KeyboardEventInit = {}): KeyboardEvent[] {
   return keys.map((key) => {
-    const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true })
+    const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, ...init })
     target.dispatchEvent(event)
     return event
   })
@@ -123,5 +130,87 @@ test('typed keys arrive after a moment; Enter on a button is the button’s', ()
   expect(scans).toEqual([])
   type(document.querySelector('#phone') ?? document.body, [...CODE, 'Enter'])
   expect(scans).toEqual([CODE])
+  stop()
+})
+
+function compose(target: EventTarget, data: string): void {
+  target.dispatchEvent(new CompositionEvent('compositionend', { data, bubbles: true }))
+}
+
+test('a reader may hold Alt, and end with Tab, line feed or carriage return', () => {
+  const { scans, stop } = listen()
+  type(document.body, ['Alt', ...CODE], { altKey: true })
+  type(document.body, ['Enter'])
+  for (const [key, init] of [
+    ['Enter', { altKey: true }],
+    ['Tab', {}],
+    ['j', { ctrlKey: true }],
+    ['M', { ctrlKey: true }],
+  ] as const) {
+    type(document.body, [...CODE])
+    const [end] = type(document.body, [key], init)
+    expect(end?.defaultPrevented, key).toBe(true)
+    vi.advanceTimersByTime(LONG_GAP)
+  }
+  expect(scans).toEqual([CODE, CODE, CODE, CODE, CODE])
+  stop()
+})
+
+test('shortcuts and going from field to field stay what they are', () => {
+  const { scans, keys, lost, stop } = listen()
+  const events = [
+    ...type(document.body, ['j', 'c'], { ctrlKey: true }),
+    ...type(document.body, ['ArrowLeft', 'Enter'], { altKey: true }),
+    ...type(document.body, ['r'], { metaKey: true }),
+    ...type(document.body, ['Tab']),
+    ...type(document.body, ['Tab'], { shiftKey: true }),
+  ]
+  vi.advanceTimersByTime(LONG_GAP)
+  expect(events.filter(({ defaultPrevented }) => defaultPrevented)).toEqual([])
+  expect([scans, keys, lost]).toEqual([[], [], []])
+  stop()
+})
+
+test('a code that an input method gives back is read, with its end or without', () => {
+  const { scans, lost, stop } = listen()
+  type(
+    document.body,
+    [...CODE].map(() => 'Process'),
+  )
+  compose(document.body, CODE)
+  type(document.body, ['Enter'])
+  type(
+    document.body,
+    [...CODE].map(() => 'Process'),
+    { isComposing: true },
+  )
+  compose(document.body, CODE)
+  vi.advanceTimersByTime(LONG_GAP)
+  // Some of it by keys, the rest by the input method.
+  type(document.body, [...CODE.slice(0, 8)])
+  compose(document.body, CODE.slice(8))
+  vi.advanceTimersByTime(LONG_GAP)
+  expect([scans, lost]).toEqual([[CODE, CODE, CODE], []])
+  stop()
+})
+
+test('a code that an input method swallows is told of, not guessed', () => {
+  const { scans, lost, stop } = listen()
+  type(
+    document.body,
+    [...CODE].map(() => 'Process'),
+  )
+  vi.advanceTimersByTime(LONG_GAP)
+  expect(lost).toEqual([true])
+  // Its figures come through, its letters do not.
+  type(
+    document.body,
+    [...CODE].map((key) => (/[a-z]/.test(key) ? 'Unidentified' : key)),
+  )
+  type(document.body, ['Enter'])
+  expect([scans, lost]).toEqual([[], [true, true]])
+  type(document.body, ['Process', 'Process'])
+  vi.advanceTimersByTime(LONG_GAP)
+  expect(lost, 'fingers').toHaveLength(2)
   stop()
 })

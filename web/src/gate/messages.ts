@@ -12,6 +12,7 @@ const refusalsZh: Record<Reason, Refusal> = {
   early: { reason: '还没到通行时间', advice: '预约开始前 30 分钟起可以通行，请稍候' },
   foreign: { reason: '不是有效的通行码', advice: '请出示签到后得到的二维码，或到前台咨询' },
   refused: { reason: '没有通行权限', advice: '请联系前台' },
+  lost: { reason: '没有读到二维码', advice: '请把这台设备的输入法切换为英文，再扫一次' },
   trouble: { reason: '暂时无法验证', advice: '请再扫一次；仍然不行，请联系前台' },
 }
 
@@ -23,6 +24,10 @@ const refusalsEn: Record<Reason, Refusal> = {
     advice: 'Show the code you got when signing in, or ask at the reception',
   },
   refused: { reason: 'No permission to pass', advice: 'Please ask at the reception' },
+  lost: {
+    reason: 'The code could not be read',
+    advice: 'Switch this device to an English keyboard, and scan again',
+  },
   trouble: {
     reason: 'It cannot be checked now',
     advice: 'Scan again; if that does not help, ask at the reception',

@@ -1,8 +1,11 @@
 /** What a gate shows for an answer. */
 import { ApiError } from '@/api/error'
 
-/** `early`, `expired` and `foreign` are the server's refusals; with `trouble` nobody knows, so the gate stays shut. */
-export type Reason = 'early' | 'expired' | 'foreign' | 'refused' | 'trouble'
+/**
+ * `early`, `expired` and `foreign` are the server's refusals; with `trouble` nobody knows, so the gate stays shut;
+ * `lost` is a code that did not come as far as this page.
+ */
+export type Reason = 'early' | 'expired' | 'foreign' | 'refused' | 'trouble' | 'lost'
 
 export type Verdict = { passes: true } | { passes: false; reason: Reason; words: string }
 
@@ -13,6 +16,7 @@ const REASONS = new Map<number | string, Reason>([
 ])
 
 export const PASS: Verdict = { passes: true }
+export const LOST: Verdict = { passes: false, reason: 'lost', words: '' }
 
 /** Milliseconds that a verdict stands. A refusal has more to read. */
 export function lasts(verdict: Verdict): number {

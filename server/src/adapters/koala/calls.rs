@@ -8,7 +8,7 @@ use url::form_urlencoded::Serializer;
 use url::{Position, Url};
 
 use super::session::{Call, Said, Session, locked_out};
-use super::wire::{Envelope, Subject, clipped};
+use super::wire::{Envelope, Subject, clipped, subjects};
 use super::{KoalaError, KoalaErrorKind, NewVisitor};
 use crate::adapters::http::BaseUrl;
 
@@ -32,18 +32,21 @@ impl Session {
     /// The subjects of a category whose name contains `name`, in order of their ids.
     pub async fn list(&self, category: &str, name: &str) -> Result<Vec<Subject>, KoalaError> {
         let mut found = HashMap::new();
+        let mut left_out = 0;
         for page in 1..=MOST_PAGES {
             let said = self.page(&list_query(category, name, page)).await?;
-            let rows: Vec<Subject> = serde_json::from_value(said.data)
-                .map_err(|_| KoalaError::new(KoalaErrorKind::Malformed, "the list is not Koala's"))?;
-            let (known, seen) = (found.len(), rows.len());
+            let (rows, skipped) = subjects(said.data)
+                .ok_or_else(|| KoalaError::new(KoalaErrorKind::Malformed, "the list is not Koala's"))?;
+            let (known, seen) = (found.len(), rows.len() + skipped);
+            left_out += skipped;
             found.extend(rows.into_iter().map(|subject| (subject.id, subject)));
             // The host may cap the size, or know no pages at all and repeat itself.
             let is_last = match said.page.and_then(|page| page.count) {
-                Some(count) => found.len() >= count,
+                Some(count) => found.len() + left_out >= count,
                 None => seen < PAGE_SIZE,
             };
-            if is_last || found.len() == known {
+            let is_repeated = found.len() == known && skipped < seen;
+            if is_last || is_repeated || seen == 0 {
                 break;
             }
         }

@@ -174,6 +174,7 @@ impl Session {
         })?;
         match said.code {
             0 => Ok(Said::Done(said)),
+            _ if said.asks_to_log_in() => Ok(Said::LoggedOut),
             code => Err(KoalaError::rejected(code, &said.desc.unwrap_or_default())),
         }
     }

@@ -1,7 +1,7 @@
 //! What travels between the host and us.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, Value, json};
 
 use super::{Employee, NewVisitor};
 use crate::clock::SECOND;
@@ -17,6 +17,15 @@ pub(super) struct Envelope {
     pub page: Option<Page>,
 }
 
+impl Envelope {
+    /// Whether the host wants a log-in first: some releases say so in JSON, in one of these ways.
+    pub fn asks_to_log_in(&self) -> bool {
+        const WAYS: [&str; 4] = ["请先登录", "请登录", "未登录", "重新登录"];
+        let desc = self.desc.as_deref().unwrap_or_default();
+        self.code != 0 && WAYS.iter().any(|way| desc.contains(way))
+    }
+}
+
 #[derive(Deserialize)]
 pub(super) struct Page {
     /// Records in total.
@@ -27,11 +36,48 @@ pub(super) struct Page {
 pub(super) struct Subject {
     pub id: i64,
     subject_type: Option<i64>,
+    #[serde(default, deserialize_with = "text_or_number")]
     name: Option<String>,
+    #[serde(default, deserialize_with = "text_or_number")]
     phone: Option<String>,
+    #[serde(default, deserialize_with = "text_or_number")]
     department: Option<String>,
     avatar: Option<String>,
     start_time: Option<i64>,
+}
+
+/// What was typed into a spreadsheet may have come to the host as a number.
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Typed {
+        Text(String),
+        Number(Number),
+    }
+    let typed = Option::<Typed>::deserialize(deserializer)?;
+    Ok(typed.map(|typed| match typed {
+        Typed::Text(text) => text,
+        Typed::Number(number) => number.to_string(),
+    }))
+}
+
+/// The subjects of a list, and how many rows of it are none. One row that cannot be read must not cost the
+/// others theirs.
+pub(super) fn subjects(list: Value) -> Option<(Vec<Subject>, usize)> {
+    let Value::Array(rows) = list else { return None };
+    let (mut read, mut skipped) = (Vec::with_capacity(rows.len()), 0);
+    for row in rows {
+        let id = row["id"].as_i64();
+        match serde_json::from_value(row) {
+            Ok(subject) => read.push(subject),
+            // The error may repeat a phone; the id is enough to find the row by.
+            Err(_) => {
+                skipped += 1;
+                tracing::warn!(id, "a row of Koala's list cannot be read and is left out");
+            }
+        }
+    }
+    Some((read, skipped))
 }
 
 impl Subject {

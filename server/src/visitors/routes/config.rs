@@ -1,6 +1,7 @@
 //! The settings that staff change through the API.
 
 use axum::extract::State;
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::http::access::Admin;
 use crate::http::envelope::{Reply, VisitorsReply};
 use crate::http::extract::Input;
-use crate::http::fields::{ClearableLine, Line, Password};
+use crate::http::fields::{ClearableLine, Line, NO_CONTROL, Password, REQUIRED};
 use crate::staff::{self, Role};
 use crate::visitors::caller::Caller;
 use crate::visitors::connection::{self, Connection};
@@ -40,12 +41,22 @@ pub struct ServersRequest {
     /// 考拉主机的登录密码
     koala_password: Password,
     /// 访客云端服务器url; "" keeps the bindings here.
+    #[serde(deserialize_with = "given")]
     cloud_url: ClearableLine<500>,
+}
+
+/// What may be "" and must be there all the same: null is no decision to do without.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClearableLine<500>, D::Error> {
+    let given = Option::<ClearableLine<500>>::deserialize(deserializer)?;
+    given.ok_or_else(|| D::Error::custom(REQUIRED))
 }
 
 impl ServersRequest {
     /// The servers, at addresses that calls can go to.
     fn servers(self) -> Result<Servers, Error> {
+        if self.koala_password.reveal().chars().any(char::is_control) {
+            return Err(Error::invalid("koala_password", &NO_CONTROL.zh, &NO_CONTROL.en));
+        }
         let servers = Servers {
             koala_ip: self.koala_ip.into(),
             koala_username: self.koala_username.into(),
@@ -160,6 +171,18 @@ pub struct TemplatesRequest {
     /// 给访客的申请回执短信模板ID; left out: as it is; "": no receipt by SMS.
     #[serde(default)]
     apply_receipt_to_visitor_sms_id: Option<ClearableLine<128>>,
+    /// 给访客的审批拒绝通知微信模板ID; left out: as it is; "": no such message by WeChat.
+    #[serde(default)]
+    approval_refuse_to_visitor_wechat_id: Option<ClearableLine<128>>,
+    /// 给访客的审批拒绝通知短信模板ID; left out: as it is; "": no such message by SMS.
+    #[serde(default)]
+    approval_refuse_to_visitor_sms_id: Option<ClearableLine<128>>,
+    /// 给员工的访客超时未离开通知微信模板ID; left out: as it is; "": no such message by WeChat.
+    #[serde(default)]
+    visitor_overdue_to_employee_wechat_id: Option<ClearableLine<128>>,
+    /// 给员工的访客超时未离开通知短信模板ID; left out: as it is; "": no such message by SMS.
+    #[serde(default)]
+    visitor_overdue_to_employee_sms_id: Option<ClearableLine<128>>,
 }
 
 impl TemplatesRequest {
@@ -181,6 +204,22 @@ impl TemplatesRequest {
             apply_receipt_to_visitor_sms_id: kept(
                 self.apply_receipt_to_visitor_sms_id,
                 &old.apply_receipt_to_visitor_sms_id,
+            ),
+            approval_refuse_to_visitor_wechat_id: kept(
+                self.approval_refuse_to_visitor_wechat_id,
+                &old.approval_refuse_to_visitor_wechat_id,
+            ),
+            approval_refuse_to_visitor_sms_id: kept(
+                self.approval_refuse_to_visitor_sms_id,
+                &old.approval_refuse_to_visitor_sms_id,
+            ),
+            visitor_overdue_to_employee_wechat_id: kept(
+                self.visitor_overdue_to_employee_wechat_id,
+                &old.visitor_overdue_to_employee_wechat_id,
+            ),
+            visitor_overdue_to_employee_sms_id: kept(
+                self.visitor_overdue_to_employee_sms_id,
+                &old.visitor_overdue_to_employee_sms_id,
             ),
         }
     }

@@ -15,13 +15,15 @@ use crate::clock::{Millis, Now};
 use crate::error::{Code, Error};
 use crate::http::access::BaseUrl;
 use crate::http::envelope::{Reply, VisitorsAnswer, VisitorsReply};
-use crate::http::extract::Input;
+use crate::http::extract::{Input, InputOnce};
 use crate::http::fields::{Phone, REQUIRED, Raw, optional};
+use crate::http::idempotency::{self, Once};
 use crate::phone;
 use crate::staff::{self, StaffMember};
 use crate::visitors::caller::Caller;
 use crate::visitors::hosts;
 use crate::visitors::messages::{Event, Teller};
+use crate::visitors::overdue;
 use crate::visitors::qr::{self, Scanned};
 use crate::visitors::rules::{self, Validity};
 use crate::visitors::scans::{self, Scan};
@@ -100,46 +102,54 @@ struct Drawn {
 /// How often a sign-in looks again when others change the visit under its hands.
 const TRIES: usize = 3;
 
-/// Sign in (访客签到确认，生成访客二维码); a repeat gives the same codes and tells nobody.
+/// Sign in (访客签到确认，生成访客二维码): of several visits under way the first that is not signed in yet. With
+/// all of them signed in it gives the same codes and tells nobody; so does a repeat with its Idempotency-Key.
 #[utoipa::path(post, path = "/v1/visit/signin", tag = "visitors", request_body = VisitSignInRequest,
     responses((status = 200, body = VisitorsReply<VisitSignedIn>)))]
 pub async fn sign_in(
     State(app): State<App>,
     caller: Caller,
     BaseUrl(base): BaseUrl,
-    input: Input<VisitSignInRequest>,
+    input: InputOnce<VisitSignInRequest>,
 ) -> Outcome {
     caller.may_run_desk()?;
     let phone_key = phone::key(&input.value.phone);
     let now = app.clock.now();
-    let form = Form::new(&app, &base);
+    let asked = Asked {
+        app: &app,
+        now: &now,
+        base: &base,
+        once: &input.once,
+        caller: &caller.name(),
+        staff: caller.staff(),
+    };
+    if let Some(id) = idempotency::recall(&app, asked.once, asked.caller, now.at).await? {
+        let people = asked.people(id).await?;
+        return if people.is_empty() {
+            Err((&rules::NOTHING_TODAY).into())
+        } else {
+            asked.answer(id, people)
+        };
+    }
     for _ in 0..TRIES {
         let (visit, people) = chosen(&app, &phone_key, &now).await?;
-        let id = visit.id;
         let lacking: Vec<i64> =
             people.iter().filter(|person| person.lacks_pass()).map(|person| person.id).collect();
-        if visit.signed_in_at.is_some() && lacking.is_empty() {
-            let is_back =
-                |person: &Person| phone::key(&person.phone) == phone_key && person.signed_out_at.is_some();
-            if people.iter().any(is_back) {
-                let (phone_key, staff, at) = (phone_key.clone(), caller.staff(), now.at);
-                app.db
-                    .write("visitors.come_back", move |tx| {
-                        desk::come_back(tx, id, &phone_key)?;
-                        record(tx, staff.as_ref(), "visit.come_back", id, at)
-                    })
-                    .await?;
-            }
-            return Reply::ok(&VisitSignedIn::new(&form, id, people));
-        }
-        if admit(&app, &caller, (&visit, lacking.len()), (&now, &base)).await? {
-            if let Some(account) = hosts::account(&app).await? {
+        let signed_in = if visit.signed_in_at.is_some() && lacking.is_empty() {
+            asked.repeat(visit.id, &people, &phone_key).await?
+        } else {
+            asked.admit(&visit, lacking.len()).await?
+        };
+        if let Some(id) = signed_in {
+            // The visit of an earlier request with the same key may be another one.
+            let is_admitted = id == visit.id && !lacking.is_empty();
+            if is_admitted && let Some(account) = hosts::account(&app).await? {
                 hosts::try_now(&app, &account, &lacking).await;
             }
-            let people = app.db.point("visitors.people", move |tx| visits::people(tx, id)).await?;
+            let people = asked.people(id).await?;
             // A pass that ended since then, or whose visit was deleted, is not given out.
             if !people.is_empty() && !people.iter().any(Person::lacks_pass) {
-                return Reply::ok(&VisitSignedIn::new(&form, id, people));
+                return asked.answer(id, people);
             }
         }
         // Somebody else signed it in, deleted it, or blocked one of its people, between our look and our try,
@@ -162,7 +172,7 @@ fn record(
 /// The visit that a sign-in by this phone is for, with its people.
 async fn chosen(app: &App, phone_key: &str, now: &Now) -> Result<(Visit, Vec<Person>), Error> {
     let (phone_key, at) = (phone_key.to_owned(), now.at);
-    let before = rules::end_of_day(now.zone(), now.local().date());
+    let before = rules::end_of_today(now);
     app.db
         .read("visitors.choose", move |tx| {
             if blocklist::has(tx, &phone_key)? {
@@ -176,55 +186,119 @@ async fn chosen(app: &App, phone_key: &str, now: &Now) -> Result<(Visit, Vec<Per
         .await
 }
 
-/// Gives a pass to the people of a visit who lack one, `count` of them, if nobody has changed that
-/// meanwhile; the messages come with it. The first time signs the visit in.
-async fn admit(
-    app: &App,
-    caller: &Caller,
-    (seen, count): (&Visit, usize),
-    (now, base): (&Now, &str),
-) -> Result<bool, Error> {
-    let staff = caller.staff();
-    let (visit_id, is_first) = (seen.id, seen.signed_in_at.is_none());
-    let drawn = Arc::new(draw(app, visit_id, count).await?);
-    let goes_to_koala = hosts::account(app).await?.is_some();
-    let (app_too, now, base) = (app.clone(), now.clone(), base.to_owned());
-    app.db
-        .write("visitors.sign_in", move |tx| {
-            blocklist::hold_still(tx)?;
-            if !visits::lock(tx, visit_id)? {
-                return Ok(false);
+/// A sign-in that is asked for.
+struct Asked<'a> {
+    app: &'a App,
+    now: &'a Now,
+    base: &'a str,
+    once: &'a Once,
+    caller: &'a str,
+    staff: Option<StaffMember>,
+}
+
+impl Asked<'_> {
+    async fn people(&self, visit_id: i64) -> Result<Vec<Person>, Error> {
+        Ok(self.app.db.point("visitors.people", move |tx| visits::people(tx, visit_id)).await?)
+    }
+
+    /// The visit with everybody's codes as they are now.
+    fn answer(&self, visit_id: i64, people: Vec<Person>) -> Outcome {
+        Reply::ok(&VisitSignedIn::new(&Form::new(self.app, self.base), visit_id, people))
+    }
+
+    /// Signs in again where everybody has their pass: brings back who had left. Gives the visit.
+    async fn repeat(&self, id: i64, people: &[Person], phone_key: &str) -> Result<Option<i64>, Error> {
+        let is_back =
+            |person: &Person| phone::key(&person.phone) == phone_key && person.signed_out_at.is_some();
+        if !self.once.is_named() && !people.iter().any(is_back) {
+            return Ok(Some(id));
+        }
+        let (once, caller, at) = (self.once.clone(), self.caller.to_owned(), self.now.at);
+        let (secrets, phone_key) = (self.app.secrets.clone(), phone_key.to_owned());
+        let staff = self.staff.clone();
+        self.app
+            .db
+            .write("visitors.come_back", move |tx| {
+                idempotency::once(tx, (&once, &caller, at), &secrets, |tx| {
+                    desk::come_back(tx, id, &phone_key)?;
+                    record(tx, staff.as_ref(), "visit.come_back", id, at)?;
+                    Ok(Some(id))
+                })
+            })
+            .await
+    }
+
+    /// Gives a pass to the people of a visit who lack one, `count` of them, and the visit, if nobody has changed
+    /// that meanwhile; the messages come with it. The first time signs the visit in.
+    async fn admit(&self, seen: &Visit, count: usize) -> Result<Option<i64>, Error> {
+        let (visit_id, is_first) = (seen.id, seen.signed_in_at.is_none());
+        let drawn = Arc::new(draw(self.app, visit_id, count).await?);
+        let goes_to_koala = hosts::account(self.app).await?.is_some();
+        let (app, now, base) = (self.app.clone(), self.now.clone(), self.base.to_owned());
+        let (once, caller) = (self.once.clone(), self.caller.to_owned());
+        let staff = self.staff.clone();
+        self.app
+            .db
+            .write("visitors.sign_in", move |tx| {
+                idempotency::once(tx, (&once, &caller, now.at), &app.secrets, |tx| {
+                    let admission = Admission { app: &app, now: &now, base: &base, is_first, goes_to_koala };
+                    if !admission.write(tx, visit_id, &drawn)? {
+                        return Ok(None);
+                    }
+                    record(tx, staff.as_ref(), "visit.sign_in", visit_id, now.at)?;
+                    Ok(Some(visit_id))
+                })
+            })
+            .await
+    }
+}
+
+/// What a sign-in does to the database.
+struct Admission<'a> {
+    app: &'a App,
+    now: &'a Now,
+    base: &'a str,
+    is_first: bool,
+    goes_to_koala: bool,
+}
+
+impl Admission<'_> {
+    /// Whether the visit was still as it was seen.
+    fn write(&self, tx: &mut Tx<'_>, visit_id: i64, drawn: &[Drawn]) -> Result<bool, Error> {
+        blocklist::hold_still(tx)?;
+        if !visits::lock(tx, visit_id)? {
+            return Ok(false);
+        }
+        let at = self.now.at;
+        let people = visits::people(tx, visit_id)?;
+        let lacking: Vec<i64> =
+            people.iter().filter(|person| person.lacks_pass()).map(|person| person.id).collect();
+        if lacking.len() != drawn.len() || (self.is_first && !desk::sign_in(tx, visit_id, at)?) {
+            return Ok(false);
+        }
+        let visit = visits::find(tx, visit_id)?.ok_or(&rules::NO_RECORD)?;
+        issue_passes(tx, &visit, &lacking, drawn)?;
+        let people = visits::people(tx, visit_id)?;
+        if self.goes_to_koala {
+            for person_id in &lacking {
+                hosts::enqueue_create(tx, *person_id, visit.ends_at, at)?;
             }
-            let people = visits::people(tx, visit_id)?;
-            let lacking: Vec<i64> =
-                people.iter().filter(|person| person.lacks_pass()).map(|person| person.id).collect();
-            if lacking.len() != drawn.len() || (is_first && !desk::sign_in(tx, visit_id, now.at)?) {
-                return Ok(false);
-            }
-            let visit = visits::find(tx, visit_id)?.ok_or(&rules::NO_RECORD)?;
-            issue_passes(tx, &visit, &lacking, &drawn)?;
-            let people = visits::people(tx, visit_id)?;
-            if goes_to_koala {
-                for person_id in &lacking {
-                    hosts::enqueue_create(tx, *person_id, visit.ends_at, now.at)?;
-                }
-            }
-            let teller = Teller {
-                app: &app_too,
-                visit: &visit,
-                people: &people,
-                now: &now,
-                base: &base,
-                is_budgeted: false,
-            };
-            if is_first {
-                teller.tell_employee(tx, Event::VisitorSignIn)?;
-            }
-            teller.tell_people(tx, Event::SignIn, |person| lacking.contains(&person.id))?;
-            record(tx, staff.as_ref(), "visit.sign_in", visit_id, now.at)?;
-            Ok(true)
-        })
-        .await
+        }
+        let teller = Teller {
+            app: self.app,
+            visit: &visit,
+            people: &people,
+            now: self.now,
+            base: self.base,
+            is_budgeted: false,
+        };
+        if self.is_first {
+            teller.tell_employee(tx, Event::VisitorSignIn)?;
+            overdue::watch(tx, &visit, at)?;
+        }
+        teller.tell_people(tx, Event::SignIn, |person| lacking.contains(&person.id))?;
+        Ok(true)
+    }
 }
 
 /// Makes each person's token and picture: beside the database, whose threads are for others.
@@ -281,7 +355,7 @@ fn scanned(reading: &Raw<LONGEST_READING>) -> Result<Option<Scanned>, Error> {
     };
     match &value {
         Value::Null => Err(Error::invalid("qrcode", &REQUIRED.zh, &REQUIRED.en)),
-        Value::String(text) if text.trim().is_empty() => {
+        Value::String(text) if qr::bare(text).is_empty() => {
             Err(Error::invalid("qrcode", &REQUIRED.zh, &REQUIRED.en))
         }
         Value::String(text) => Ok(qr::read(text)),

@@ -152,7 +152,8 @@ pub async fn apply(
     let proposer_key = caller.is_stranger().then(|| phone::key(&new.proposer));
     let counted = proposer_key.clone();
     let applied = idempotency::write(&app, "visitors.apply", once, StatusCode::OK, move |tx| {
-        rules::check_times(new.starts_at, new.ends_at, judged.at)?;
+        let longest = app_too.config.visitors.longest_visit;
+        rules::check_times(new.starts_at, new.ends_at, longest, judged.at)?;
         if interviewee.clone()?.is_none() && app_too.mode == Mode::Enforced {
             return Err((&rules::NO_INTERVIEWEE).into());
         }
@@ -256,7 +257,9 @@ pub async fn decide(
         .write("visitors.decide", move |tx| {
             let (is_new, action) = match &refusal {
                 None => (authorise(&app_too, tx, id, by.as_deref(), (&now, &base))?, "visit.authorise"),
-                Some(reason) => (refuse(tx, id, by.as_deref(), reason, &now)?, "visit.refuse"),
+                Some(reason) => {
+                    (refuse(&app_too, tx, id, (by.as_deref(), reason), (&now, &base))?, "visit.refuse")
+                }
             };
             let Some(staff) = staff.as_ref().filter(|_| is_new) else { return Ok(()) };
             // The reason may name people, and the log must not keep what is erased.
@@ -301,11 +304,21 @@ fn authorise(
 }
 
 /// Whether this refused it, rather than somebody before.
-fn refuse(tx: &mut Tx<'_>, id: i64, by: Option<&str>, reason: &str, now: &Now) -> Result<bool, Error> {
-    if store::visits::refuse(tx, id, by, reason, now.at)? {
+fn refuse(
+    app: &App,
+    tx: &mut Tx<'_>,
+    id: i64,
+    (by, reason): (Option<&str>, &str),
+    (now, base): (&Now, &str),
+) -> Result<bool, Error> {
+    let is_new = store::visits::refuse(tx, id, by, reason, now.at)?;
+    let visit = store::visits::find(tx, id)?.ok_or(&rules::NO_RECORD)?;
+    if is_new {
+        let people = store::visits::people(tx, id)?;
+        let teller = Teller { app, visit: &visit, people: &people, now, base, is_budgeted: false };
+        teller.tell_visitor(tx, Event::ApprovalRefuse)?;
         return Ok(true);
     }
-    let visit = store::visits::find(tx, id)?.ok_or(&rules::NO_RECORD)?;
     if by.is_some_and(|by| by != phone::key(&visit.interviewee_phone)) {
         return Err(not_ones_own());
     }

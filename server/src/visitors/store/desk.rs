@@ -14,7 +14,12 @@ use crate::visitors::scans::Scan;
 /// The visits of a phone (by its key) that have not ended and start before `before`, refused ones left out.
 pub fn candidates(tx: &mut Tx<'_>, phone_key: &str, before: Millis, at: Millis) -> Result<Vec<Candidate>> {
     let list = sql!(
-        "SELECT v.id, v.starts_at, (v.authorised_at IS NOT NULL) AS is_authorised
+        "SELECT v.id, v.starts_at, (v.authorised_at IS NOT NULL) AS is_authorised,
+                v.signed_in_at IS NOT NULL AND EXISTS (
+                    SELECT 1 FROM visit_person h JOIN pass s ON s.person_id = h.id
+                    WHERE h.visit_id = v.id AND h.phone_key = $1 AND s.valid_until > 0) AS is_signed_in,
+                NOT EXISTS (SELECT 1 FROM visit_person o
+                            WHERE o.visit_id = v.id AND o.phone_key = $1 AND o.position = 0) AS is_companion
          FROM visit v
          WHERE v.id IN (SELECT visit_id FROM visit_person WHERE phone_key = $1)
            AND v.ends_at > $3 AND v.starts_at < $2 AND v.refused_at IS NULL
@@ -25,6 +30,8 @@ pub fn candidates(tx: &mut Tx<'_>, phone_key: &str, before: Millis, at: Millis) 
             visit_id: row.get("id")?,
             starts_at: row.get("starts_at")?,
             is_authorised: row.get("is_authorised")?,
+            is_signed_in: row.get("is_signed_in")?,
+            is_companion: row.get("is_companion")?,
         })
     };
     Ok(tx.query(list, params![phone_key, before, at], candidate)?)
@@ -173,6 +180,26 @@ pub fn inside_by_person(tx: &mut Tx<'_>, person_id: i64, at: Millis) -> Result<V
          ORDER BY p.visit_id, p.position"
     );
     Ok(tx.query(list, params![person_id, at], inside)?)
+}
+
+/// Whether somebody is in the building after the end of a visit, and nobody has told the employee: this does.
+pub fn find_overdue(tx: &mut Tx<'_>, visit_id: i64, at: Millis) -> Result<bool> {
+    let update = sql!(
+        "UPDATE visit SET overdue_told_at = $2
+         WHERE id = $1 AND overdue_told_at IS NULL AND erased_at IS NULL AND ends_at <= $2
+           AND EXISTS (SELECT 1 FROM visit_person p JOIN pass s ON s.person_id = p.id
+                       WHERE p.visit_id = $1 AND p.signed_out_at IS NULL)"
+    );
+    Ok(tx.execute(update, params![visit_id, at])? == 1)
+}
+
+/// The people of a visit who got a pass and have not signed out.
+pub fn inside_of(tx: &mut Tx<'_>, visit_id: i64) -> Result<Vec<i64>> {
+    let list = sql!(
+        "SELECT p.id FROM visit_person p JOIN pass s ON s.person_id = p.id
+         WHERE p.visit_id = $1 AND p.signed_out_at IS NULL ORDER BY p.position"
+    );
+    Ok(tx.query(list, params![visit_id], |row| row.get("id"))?)
 }
 
 fn inside(row: &Row<'_>) -> yuyue_db::Result<Inside> {

@@ -130,18 +130,25 @@ async fn addresses_are_checked_before_anything_is_sent(app: TestApp) {
         ("cloud_url", json!("file:///etc/passwd")),
         ("cloud_url", json!(format!("http://hush@{host}"))),
         ("cloud_url", json!(7)),
+        ("cloud_url", json!(null)),
+        ("cloud_url", json!("http://hush\u{1}.example")),
+        ("koala_password", json!("hush\u{1}")),
+        ("koala_password", json!("\u{7f}hush")),
+        ("koala_username", json!("hush\u{1}")),
+        ("koala_ip", json!("hush\u{1d}")),
     ] {
         let mut bad = servers.clone();
         bad[field] = value.clone();
         let answer = admin.post(PATH, bad.clone()).await.expect(400);
         assert_eq!(answer.json()["field"], field, "{value}");
         assert!(!String::from_utf8_lossy(&answer.body).contains("hush"), "{answer:?}");
-        assert_eq!(
-            app.put("/v1/config/servers", bad).await.refused(),
-            400,
-            "{field} {value}: not saved either"
-        );
+        let refused = app.put("/v1/config/servers", bad).await;
+        assert_eq!(refused.refused(), 400, "{field} {value}: not saved either");
+        assert!(refused.json()["err_msg"].as_str().unwrap().contains(field), "{refused:?}");
     }
+    let mut none = servers.clone();
+    none.as_object_mut().unwrap().remove("cloud_url");
+    assert_eq!(app.put("/v1/config/servers", none).await.refused(), 400, "left out is no decision either");
     assert_eq!(app.world().koala.logins(), logins);
     assert_eq!(app.servers().await, servers);
     assert_eq!(

@@ -62,7 +62,8 @@ async fn a_sign_in_picks_the_visit_under_way_else_the_next_of_the_day(app: TestA
     let long = app.applied(app.application_with(&visit(-30, 9))).await;
     assert_eq!(app.check_in(ZHANG_SAN).await.done()["id"], long, "begun yesterday, under way");
     let now = app.applied(app.application_with(&visit(0, 1))).await;
-    assert_eq!(app.check_in(ZHANG_SAN).await.done()["id"], long, "the earliest under way");
+    assert_eq!(app.check_in(ZHANG_SAN).await.done()["id"], now, "the first under way that is not signed in");
+    assert_eq!(app.check_in(ZHANG_SAN).await.done()["id"], long, "all are: the earliest under way");
     app.delete(&format!("/v1/visit/records/{long}")).await.done();
     assert_eq!(app.check_in(ZHANG_SAN).await.done()["id"], now, "just begun");
     app.clock.advance(HOUR);
@@ -144,6 +145,11 @@ async fn a_gate_reads_every_form_of_a_code(app: TestApp) {
         json!({ "id": id, "qrcode": token }),
         json!({ "id": id.to_string(), "qrcode": token }),
         json!(token),
+        json!(format!("{code}\u{1d}")),
+        json!(format!("\u{2}{code}\u{3}")),
+        json!(format!("]Q1{code}")),
+        json!(format!("\u{2}]Q1\u{feff}{token}\u{200b}\r\n")),
+        json!({ "id": format!("{id}\u{1d}"), "qrcode": format!("\u{2060}{token}\u{4}") }),
     ] {
         assert_eq!(app.scan(&good).await, 0, "{good}");
     }
@@ -156,12 +162,20 @@ async fn a_gate_reads_every_form_of_a_code(app: TestApp) {
         json!("x".repeat(10_000)),
         json!(token.to_uppercase()),
         json!("https://evil.example"),
+        json!(format!("]Q1]Q1{token}")),
+        json!(format!("{}\u{1d}{}", &token[..16], &token[16..])),
     ] {
         assert_eq!(app.scan(&bad).await, -211, "{bad}");
     }
-    for missing in [Value::Null, json!(""), json!(5), json!([])] {
+    for missing in [Value::Null, json!(""), json!("\u{1d}\u{feff}"), json!("]Q1"), json!(5), json!([])] {
         assert_eq!(app.scan(&missing).await, 400, "{missing}");
     }
+    let out = json!({ "qrcode": format!("\u{2}]Q1{code}\u{1d}") });
+    assert_eq!(
+        app.post("/v1/visit/signout", out).await.done()["signed_out"],
+        1,
+        "the way out reads the same"
+    );
     app.drain_outbox().await;
 }
 

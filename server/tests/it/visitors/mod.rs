@@ -1,11 +1,13 @@
 //! Visitors (001, 002): from the WeChat page to the gate, in the words of the documents.
 
 mod access;
+mod arriving;
 mod bindings;
 mod blocking;
 mod budgets;
 mod connections;
 mod desk;
+mod leaving;
 mod messages;
 mod neighbours;
 mod proving;

@@ -12,7 +12,7 @@ const BLACK = 16
 const WHITE = 235
 
 /** A film of one picture, as Chromium's fake camera plays it: a code held up before a grey wall. */
-function film(content: string): Buffer {
+function film(content: string, { dark = BLACK, bright = WHITE } = {}): Buffer {
   const rows = encodeQR(content, 'raw', { ecc: 'medium', border: 4 })
   const scale = 8
   const left = Math.floor((WIDTH - rows.length * scale) / 2)
@@ -22,7 +22,7 @@ function film(content: string): Buffer {
     row.forEach((isDark, x) => {
       for (let line = 0; line < scale; line += 1) {
         const from = (top + y * scale + line) * WIDTH + left + x * scale
-        light.fill(isDark ? BLACK : WHITE, from, from + scale)
+        light.fill(isDark ? dark : bright, from, from + scale)
       }
     }),
   )
@@ -94,6 +94,19 @@ test('the camera reads a code that is held up, once', async ({ request, demo }, 
     await expect(page.locator('.verdict')).toHaveCount(0)
     await page.getByRole('button', { name: '关闭摄像头' }).click()
     await expect(page.getByText('将二维码对准扫码器')).toBeVisible()
+  })
+})
+
+test('a code in white on black is read, too', async ({ request, demo }, info) => {
+  const phone = freshPhone()
+  await book(request, demo, { name: '深色', phone })
+  const code = await signIn(request, demo, phone)
+  const file = info.outputPath('code.y4m')
+  await writeFile(file, film(code, { dark: WHITE, bright: BLACK }))
+  await withCamera({ file, url: demo.url }, async (page) => {
+    await page.goto('/gate/')
+    await page.getByRole('button', { name: '打开摄像头' }).click()
+    await expect(page.getByText('请通行')).toBeVisible()
   })
 })
 

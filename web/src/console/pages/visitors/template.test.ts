@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 
 import { fieldOf, FIELDS, missing, noTemplates } from './template'
 
-test('there are ten settings, eight of which are needed', () => {
-  expect(FIELDS.length).toBe(10)
-  expect(Object.keys(noTemplates()).length).toBe(10)
+test('there are fourteen settings, eight of which are needed', () => {
+  expect(FIELDS.length).toBe(14)
+  expect(Object.keys(noTemplates()).length).toBe(14)
   expect(missing(noTemplates()).length).toBe(8)
 })
 

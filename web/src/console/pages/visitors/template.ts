@@ -10,6 +10,8 @@ export const EVENTS = [
   { event: 'approval_pass_to_visitor', optional: false },
   { event: 'visitor_signin_to_employee', optional: false },
   { event: 'signin_to_visitor', optional: false },
+  { event: 'approval_refuse_to_visitor', optional: true },
+  { event: 'visitor_overdue_to_employee', optional: true },
 ] as const
 
 export const CHANNELS = ['wechat', 'sms'] as const

@@ -176,11 +176,19 @@ export const en: typeof zh = {
       title: 'Visitor has arrived (to the employee)',
       when: 'After sign-in: tells the interviewee that the visitor is there.',
     },
+    approval_refuse_to_visitor: {
+      title: 'Refusal (to the visitor)',
+      when: 'When an application is refused: tells the visitor why. Left empty, none is sent.',
+    },
+    visitor_overdue_to_employee: {
+      title: 'Visitor has not left (to the employee)',
+      when: 'When somebody has not signed out 15 minutes after the end. Left empty, none is sent.',
+    },
   },
   smsVariables:
-    'SMS variables: name, company, interviewee, time, until, place, purpose and, after sign-in, link (to the pass).',
+    'SMS variables: name, company, interviewee, time, until, place, purpose and, after sign-in, link (to the pass), for a refusal reason.',
   wechatVariables:
-    'WeChat variables: first, keyword1 visitor, keyword2 interviewee, keyword3 time, keyword4 place, keyword5 purpose, remark. Touching the message opens the pass.',
+    'WeChat variables: first, keyword1 visitor, keyword2 interviewee, keyword3 time, keyword4 place, keyword5 purpose, for a refusal keyword6 reason, remark. Touching the message opens the pass.',
   needTemplate: 'Enter the template id',
 
   eraseHint:

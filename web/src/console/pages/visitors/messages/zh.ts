@@ -164,11 +164,19 @@ export const zh = {
       title: '访客签到通知（给员工）',
       when: '访客签到后，告知被访人访客已到。',
     },
+    approval_refuse_to_visitor: {
+      title: '审批拒绝通知（给访客）',
+      when: '申请被拒绝时，告知访客原因。留空则不发送。',
+    },
+    visitor_overdue_to_employee: {
+      title: '访客超时未离开通知（给员工）',
+      when: '来访结束 15 分钟后仍有人未签退时，告知被访人。留空则不发送。',
+    },
   },
   smsVariables:
-    '短信变量：name 访客，company 单位，interviewee 被访人，time 开始时间，until 结束时间，place 地点，purpose 目的，签到后另有 link 通行码链接。',
+    '短信变量：name 访客，company 单位，interviewee 被访人，time 开始时间，until 结束时间，place 地点，purpose 目的，签到后另有 link 通行码链接，审批拒绝另有 reason 原因。',
   wechatVariables:
-    '微信变量：first，keyword1 访客，keyword2 被访人，keyword3 时间，keyword4 地点，keyword5 目的，remark。点击消息打开通行码。',
+    '微信变量：first，keyword1 访客，keyword2 被访人，keyword3 时间，keyword4 地点，keyword5 目的，审批拒绝另有 keyword6 原因，remark。点击消息打开通行码。',
   needTemplate: '请填写模板 ID',
 
   eraseHint:
