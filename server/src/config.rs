@@ -119,6 +119,8 @@ pub struct Staff {
     #[serde(deserialize_with = "millis")]
     pub session_lifetime: Millis,
     pub require_totp: bool,
+    #[serde(deserialize_with = "millis")]
+    pub audit_retention: Millis,
 }
 
 #[derive(Clone, Deserialize)]
@@ -159,6 +161,10 @@ pub struct Visitors {
     pub retention: Millis,
     #[serde(deserialize_with = "millis")]
     pub longest_visit: Millis,
+    #[serde(deserialize_with = "millis")]
+    pub scan_retention: Millis,
+    #[serde(deserialize_with = "millis")]
+    pub overdue_limit: Millis,
     #[serde(deserialize_with = "millis")]
     pub directory_ttl: Millis,
     #[serde(deserialize_with = "millis")]

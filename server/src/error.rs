@@ -48,6 +48,8 @@ pub enum Kind {
     UpgradeRequired,
     /// The state of the thing does not allow this, in products without a code for it.
     Conflict,
+    /// What was to be replaced is no longer what the caller has seen.
+    PreconditionFailed,
     /// An Idempotency-Key came again with another body.
     KeyReused,
     TooManyRequests,
@@ -68,6 +70,7 @@ impl Kind {
             Self::NotFound | Self::UnknownPath => 404,
             Self::MethodNotAllowed => 405,
             Self::Conflict => 409,
+            Self::PreconditionFailed => 412,
             Self::BodyTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::KeyReused => 422,
@@ -134,6 +137,15 @@ impl Error {
     #[must_use]
     pub fn conflict(zh: &'static str, en: &'static str) -> Self {
         Self::new(Kind::Conflict, Text::fixed(zh, en))
+    }
+
+    #[must_use]
+    pub fn precondition_failed() -> Self {
+        let message = Text::fixed(
+            "内容已被他人更改，请先查看最新内容",
+            "somebody has changed this since it was read; read it again first",
+        );
+        Self::new(Kind::PreconditionFailed, message)
     }
 
     #[must_use]

@@ -1,9 +1,12 @@
 //! Which handler a row of the outbox belongs to.
 
+use yuyue_db::Tx;
+
 use crate::app::App;
 use crate::clock::{HOUR, Millis};
 use crate::error::Error;
 use crate::outbox::worker::{Done, Failed, Job};
+use crate::parts::{CleanUp, Left, ROWS, in_parts};
 use crate::{homemaking, http, live, logins, members, outbox, slots, sms_codes, staff, visitors};
 
 const CLEAN_UP: &str = "core.clean_up";
@@ -57,24 +60,34 @@ pub async fn run(app: &App, job: &Job) -> Result<Done, Failed> {
     }
 }
 
+/// What the server's own parts forget.
+const CLEAN_UPS: [CleanUp; 11] = [
+    http::idempotency::clean_up,
+    http::idempotency::clean_up_unnamed,
+    http::limits::clean_up,
+    logins::clean_up,
+    live::clean_up,
+    outbox::clean_up,
+    members::forget_tokens,
+    sms_codes::clean_up,
+    staff::forget_idle_sessions,
+    staff::forget_sessions,
+    slots::clean_up,
+];
+
 /// Forgets, every hour, what has passed its time.
 async fn clean_up(app: &App) -> Result<Done, Failed> {
-    let now = app.clock.now();
-    let at = now.at;
-    app.db
-        .write("jobs.clean_up", move |tx| {
-            http::idempotency::clean_up(tx, at)?;
-            http::limits::clean_up(tx, at)?;
-            logins::clean_up(tx, at)?;
-            live::clean_up(tx, at)?;
-            outbox::clean_up(tx, at)?;
-            sms_codes::clean_up(tx, at)?;
-            members::clean_up(tx, at)?;
-            visitors::clean_up(tx, at)?;
-            homemaking::clean_up(tx, at)?;
-            staff::clean_up(tx, at)?;
-            slots::clean_up(tx, &now)
-        })
-        .await?;
-    Ok(Done::Again(at + HOUR))
+    let at = app.clock.now().at;
+    let products = visitors::CLEAN_UPS.iter().chain(homemaking::CLEAN_UPS);
+    let expired = CLEAN_UPS.iter().chain(products).map(|clean_up| (*clean_up, 0));
+    let audit = (staff::forget_audit as CleanUp, app.config.staff.audit_retention);
+    let scans = (visitors::forget_scans as CleanUp, app.config.visitors.scan_retention);
+    let mut left = Left::Nothing;
+    for (clean_up, kept) in expired.chain([audit, scans]) {
+        let part = move |tx: &mut Tx<'_>| Ok(Left::after(clean_up(tx, at - kept, ROWS)?, ROWS));
+        if in_parts(&app.db, "jobs.clean_up", part).await? == Left::More {
+            left = Left::More;
+        }
+    }
+    Ok(Done::Again(if left == Left::More { at } else { at + HOUR }))
 }

@@ -20,6 +20,7 @@ pub mod migrations;
 pub mod missing_keys;
 pub mod notices;
 pub mod outbox;
+pub mod parts;
 pub mod passwords;
 pub mod phone;
 pub mod secrets;

@@ -61,9 +61,12 @@ pub async fn missed(app: &App, kind: &'static str, id: i64, at: Millis) -> Resul
 ///
 /// # Errors
 /// When the database refuses.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
-    tx.execute(sql!("DELETE FROM event WHERE at <= $1"), params![at - KEPT])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64, Error> {
+    let delete = sql!(
+        "DELETE FROM event WHERE id IN
+             (SELECT id FROM event WHERE at <= $1 ORDER BY at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at - KEPT, most])?)
 }
 
 /// Events that a wrong clock dated after `at` are as old as others; gives how many.

@@ -14,3 +14,5 @@ pub const LISTING: i64 = 5;
 pub const BLOCKLIST: i64 = 6;
 /// Making the keys of numbers that have none yet.
 pub const KEYS: i64 = 7;
+/// What staff set for visitors: servers and templates, each read and replaced as a whole.
+pub const VISITORS_SETTINGS: i64 = 9;

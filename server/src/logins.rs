@@ -130,9 +130,12 @@ pub fn forget(tx: &mut Tx<'_>, who: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// When the database refuses.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
-    tx.execute(sql!("DELETE FROM known_address WHERE at <= $1"), params![at - KNOWN_FOR])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64, Error> {
+    let delete = sql!(
+        "DELETE FROM known_address WHERE (who, address) IN
+             (SELECT who, address FROM known_address WHERE at <= $1 ORDER BY at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at - KNOWN_FOR, most])?)
 }
 
 /// What is told of refusals: as much as a person can read, however many there are.

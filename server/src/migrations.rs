@@ -40,4 +40,5 @@ pub const ALL: &[Migration] = &[
     migration!("00", 14, "changed_hands"),
     migration!("00", 15, "ways_to_pay"),
     migration!("00", 16, "overdue"),
+    migration!("00", 17, "retention"),
 ];

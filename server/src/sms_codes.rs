@@ -401,9 +401,12 @@ fn count_resend(tx: &mut Tx<'_>, id: i64) -> Result<bool, Error> {
 ///
 /// # Errors
 /// When the database refuses.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
-    tx.execute(sql!("DELETE FROM sms_code WHERE expires_at <= $1"), params![at - DAY])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64, Error> {
+    let delete = sql!(
+        "DELETE FROM sms_code WHERE id IN
+             (SELECT id FROM sms_code WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at - DAY, most])?)
 }
 
 /// What lies in the outbox; the code itself stays sealed in its own table.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
@@ -71,6 +72,7 @@ pub struct Db(Arc<Inner>);
 struct Inner {
     engine: Running,
     wakes: Arc<Wakes>,
+    most_rows: Arc<AtomicU64>,
 }
 
 enum Running {
@@ -106,7 +108,7 @@ impl Db {
                 Running::Postgres(Postgres::open(config.clone(), connections, queue, Arc::clone(&wakes))?)
             }
         };
-        Ok(Self(Arc::new(Inner { engine, wakes })))
+        Ok(Self(Arc::new(Inner { engine, wakes, most_rows: Arc::default() })))
     }
 
     /// Runs `closure` in a transaction and commits it if it returns `Ok`; the answer comes after
@@ -123,7 +125,7 @@ impl Db {
         E: From<Error> + Send + 'static,
         F: Fn(&mut Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
     {
-        let (job, answer) = job(name, closure);
+        let (job, answer) = job(name, &self.0.most_rows, closure);
         match &self.0.engine {
             Running::Sqlite(engine) => engine.write(job)?,
             Running::Postgres(engine) => engine.submit(Mode::Write, job)?,
@@ -141,7 +143,7 @@ impl Db {
         E: From<Error> + Send + 'static,
         F: Fn(&mut Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
     {
-        let (job, answer) = job(name, closure);
+        let (job, answer) = job(name, &self.0.most_rows, closure);
         match &self.0.engine {
             Running::Sqlite(engine) => engine.read(job)?,
             Running::Postgres(engine) => engine.submit(Mode::Read, job)?,
@@ -178,6 +180,13 @@ impl Db {
     #[must_use]
     pub fn subscribe(&self, channel: &'static str) -> watch::Receiver<u64> {
         self.0.wakes.subscribe(channel)
+    }
+
+    /// The most rows that one transaction has changed since this was last asked: how tests see that long
+    /// work lets others have a turn.
+    #[must_use]
+    pub fn most_rows_changed(&self) -> u64 {
+        self.0.most_rows.swap(0, Ordering::Relaxed)
     }
 
     /// Writes a consistent copy of the running database to `file`, which must not exist yet.

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -103,6 +103,7 @@ struct TypedJob<F, T, E> {
     name: &'static str,
     closure: F,
     stage: Arc<Stage>,
+    most_rows: Arc<AtomicU64>,
     result: Option<std::result::Result<T, E>>,
     reply: oneshot::Sender<std::result::Result<T, E>>,
 }
@@ -139,7 +140,11 @@ impl<T, E> Drop for Answer<T, E> {
 }
 
 /// Boxes `closure` for a database thread, and gives the end on which its answer arrives.
-pub(crate) fn job<T, E, F>(name: &'static str, closure: F) -> (Box<dyn Job>, Answer<T, E>)
+pub(crate) fn job<T, E, F>(
+    name: &'static str,
+    most_rows: &Arc<AtomicU64>,
+    closure: F,
+) -> (Box<dyn Job>, Answer<T, E>)
 where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
@@ -148,7 +153,8 @@ where
     let (reply, answer) = oneshot::channel();
     let stage = Arc::new(Stage::default());
     let answer = Answer { reply: answer, stage: Arc::clone(&stage), has_written: None };
-    (Box::new(TypedJob { name, closure, stage, result: None, reply }), answer)
+    let most_rows = Arc::clone(most_rows);
+    (Box::new(TypedJob { name, closure, stage, most_rows, result: None, reply }), answer)
 }
 
 impl<T, E, F> Job for TypedJob<F, T, E>
@@ -166,6 +172,7 @@ where
             return Verdict::Undo;
         }
         let result = timed(self.name, || run_caught(&self.closure, tx));
+        self.most_rows.fetch_max(tx.rows_changed(), Ordering::Relaxed);
         let verdict = if result.is_ok() && self.stage.commit() { Verdict::Keep } else { Verdict::Undo };
         self.result = Some(result);
         verdict

@@ -16,6 +16,7 @@ pub struct Tx<'c> {
     wakes: Vec<&'static str>,
     /// How many more statements may run; `None` is any number.
     left: Option<u32>,
+    rows_changed: u64,
 }
 
 pub(crate) enum Connection<'c> {
@@ -34,11 +35,11 @@ pub enum Lock {
 
 impl<'c> Tx<'c> {
     pub(crate) fn new(connection: Connection<'c>) -> Self {
-        Self { connection, failure: None, wakes: Vec::new(), left: None }
+        Self { connection, failure: None, wakes: Vec::new(), left: None, rows_changed: 0 }
     }
 
     pub(crate) fn single(connection: Connection<'c>) -> Self {
-        Self { connection, failure: None, wakes: Vec::new(), left: Some(1) }
+        Self { left: Some(1), ..Self::new(connection) }
     }
 
     /// Runs a statement and gives the number of rows it changed.
@@ -46,10 +47,18 @@ impl<'c> Tx<'c> {
     /// # Errors
     /// [`Error`] when the engine refuses it; the transaction is then undone.
     pub fn execute(&mut self, statement: &'static Statement, params: &[Value<'_>]) -> Result<u64> {
-        self.attempt(|connection| match connection {
+        let changed = self.attempt(|connection| match connection {
             Connection::Sqlite(connection) => crate::sqlite::execute(connection, statement, params),
             Connection::Postgres(tx) => tx.execute(statement, params),
-        })
+        })?;
+        self.rows_changed += changed;
+        Ok(changed)
+    }
+
+    /// How many rows this transaction has changed, by which long work knows when to let others have a turn.
+    #[must_use]
+    pub fn rows_changed(&self) -> u64 {
+        self.rows_changed
     }
 
     /// Runs an `INSERT … VALUES ($1, …, $N)` for each row, and gives the number of rows it changed. The
@@ -62,7 +71,7 @@ impl<'c> Tx<'c> {
         insert: &'static Statement,
         rows: &[[Value<'_>; N]],
     ) -> Result<u64> {
-        self.attempt(|connection| {
+        let changed = self.attempt(|connection| {
             if insert.around_values(N).is_none() {
                 return Err(refused(insert, format!("does not insert its {N} parameters in order")));
             }
@@ -76,7 +85,9 @@ impl<'c> Tx<'c> {
                     tx.insert_columns(insert, &(0..N).map(column).collect::<Vec<_>>())
                 }
             }
-        })
+        })?;
+        self.rows_changed += changed;
+        Ok(changed)
     }
 
     /// All rows, each mapped.

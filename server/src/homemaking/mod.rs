@@ -27,6 +27,7 @@ use yuyue_db::Tx;
 
 use crate::clock::{Millis, Now, instant, local};
 use crate::error::Error;
+use crate::parts::CleanUp;
 
 pub use caller::{Reader, User};
 pub use money::Fen;
@@ -71,15 +72,9 @@ pub fn category_of(id: i64) -> Option<Category> {
     CATEGORIES.iter().copied().find(|category| category.id == id)
 }
 
-/// Forgets what has passed its time.
-///
-/// # Errors
-/// When the database refuses.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
-    store::tokens::clean_up(tx, at)?;
-    store::files::clean_up(tx, at)?;
-    payments::store::clean_up(tx, at)
-}
+/// What has passed its time.
+pub const CLEAN_UPS: &[CleanUp] =
+    &[store::tokens::clean_up, store::files::clean_up, payments::store::clean_up];
 
 /// Sets right what a wrong clock has left after `at`; gives how many rows.
 ///

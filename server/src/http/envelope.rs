@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, ETAG, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -29,6 +29,8 @@ pub struct Reply {
     data: Option<Vec<u8>>,
     /// The product's page object, beside the data (visitors).
     page: Option<Vec<u8>>,
+    /// The version of a document that is replaced as a whole.
+    version: Option<String>,
     /// Set on a replayed reply: it carries the id of the request it first answered.
     request_id: Option<RequestId>,
 }
@@ -53,7 +55,7 @@ impl Reply {
     /// 204.
     #[must_use]
     pub fn no_content() -> Self {
-        Self { status: StatusCode::NO_CONTENT, data: None, page: None, request_id: None }
+        Self { status: StatusCode::NO_CONTENT, data: None, page: None, version: None, request_id: None }
     }
 
     /// Any status with `data`.
@@ -62,7 +64,7 @@ impl Reply {
     /// As [`Reply::ok`].
     pub fn with_status(status: StatusCode, data: &impl Serialize) -> Result<Self, Error> {
         let data = serde_json::to_vec(data).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(Self { status, data: Some(data), page: None, request_id: None })
+        Ok(Self { status, data: Some(data), page: None, version: None, request_id: None })
     }
 
     /// 200 with `data` and the `page` object beside it.
@@ -75,7 +77,14 @@ impl Reply {
     }
 
     pub(crate) fn replayed(status: StatusCode, data: String, request_id: RequestId) -> Self {
-        Self { status, data: Some(data.into_bytes()), page: None, request_id: Some(request_id) }
+        let data = Some(data.into_bytes());
+        Self { status, data, page: None, version: None, request_id: Some(request_id) }
+    }
+
+    /// The same, with the document's version as its `ETag`.
+    #[must_use]
+    pub fn with_version(self, version: String) -> Self {
+        Self { version: Some(version), ..self }
     }
 }
 
@@ -360,6 +369,10 @@ impl Product {
             tracing::debug!(first_request_id = %id, "a repeat gets the first reply");
             response.headers_mut().insert("x-request-id", id.header());
         }
+        let etag = reply.version.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok());
+        if let Some(etag) = etag {
+            response.headers_mut().insert(ETAG, etag);
+        }
         let reads_body = matches!(self, Self::Slots | Self::Visitors);
         *response.status_mut() = if reads_body { StatusCode::OK } else { reply.status };
         let body = match (self, reply.data) {
@@ -517,6 +530,7 @@ fn reason(kind: Kind) -> &'static str {
         Kind::UnsupportedMediaType => "Request.UnsupportedMediaType",
         Kind::UpgradeRequired => "Request.UpgradeRequired",
         Kind::Conflict => "Request.Conflict",
+        Kind::PreconditionFailed => "Request.PreconditionFailed",
         Kind::KeyReused => "Request.IdempotencyKeyReused",
         Kind::TooManyRequests => "Request.TooMany",
         Kind::Unavailable => "Server.Unavailable",

@@ -235,10 +235,15 @@ fn replay(app: &App, sealed: &str) -> Result<Reply, Error> {
 ///
 /// # Errors
 /// When the database refuses.
-pub fn clean_up(tx: &mut Tx<'_>, at: i64) -> Result<(), Error> {
-    tx.execute(sql!("DELETE FROM idempotency WHERE created_at <= $1"), params![at - LIFETIME])?;
-    unnamed::clean_up(tx, at)
+pub fn clean_up(tx: &mut Tx<'_>, at: i64, most: i64) -> Result<u64, Error> {
+    let delete = sql!(
+        "DELETE FROM idempotency WHERE (caller, key) IN
+             (SELECT caller, key FROM idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at - LIFETIME, most])?)
 }
+
+pub use unnamed::clean_up as clean_up_unnamed;
 
 /// Keys that a wrong clock dated after `at` live no longer than others; gives how many.
 ///

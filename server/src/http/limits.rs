@@ -138,9 +138,12 @@ pub fn set_right(tx: &mut Tx<'_>, at: Millis) -> Result<u64, Error> {
 ///
 /// # Errors
 /// When the database refuses.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
-    tx.execute(sql!("DELETE FROM rate WHERE expires_at <= $1"), params![at])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64, Error> {
+    let delete = sql!(
+        "DELETE FROM rate WHERE name IN
+             (SELECT name FROM rate WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at, most])?)
 }
 
 /// The address a request comes from: the peer's, or behind trusted proxies the one they saw. Of an IPv6

@@ -18,3 +18,4 @@ pub mod page;
 pub mod ready;
 pub mod router;
 pub mod shares;
+pub mod version;

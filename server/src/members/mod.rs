@@ -16,8 +16,8 @@ use crate::ids::fingerprint;
 
 pub use routes::{Brand, PointChange, Profile, Shop};
 pub use store::{
-    Account, PointEntry, account_by_id, accounts, brand_by_id, brands, clean_up, insert_brand, insert_shop,
-    insert_test, lock_account, set_right, shop_by_id, shops,
+    Account, PointEntry, account_by_id, accounts, brand_by_id, brands, forget_tokens, insert_brand,
+    insert_shop, insert_test, lock_account, set_right, shop_by_id, shops,
 };
 
 /// A logged-in member.

@@ -348,9 +348,12 @@ pub fn tested_shops(tx: &mut Tx<'_>, account_id: i64, most: i64) -> Result<Vec<S
 ///
 /// # Errors
 /// When the database refuses.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> std::result::Result<(), Error> {
-    tx.execute(sql!("DELETE FROM access_token WHERE expires_at <= $1"), params![at])?;
-    Ok(())
+pub fn forget_tokens(tx: &mut Tx<'_>, at: Millis, most: i64) -> std::result::Result<u64, Error> {
+    let delete = sql!(
+        "DELETE FROM access_token WHERE token_hash IN
+             (SELECT token_hash FROM access_token WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at, most])?)
 }
 
 /// Tokens and codes that a wrong clock gave out after `at` live no longer than others; gives how many.

@@ -249,8 +249,10 @@ pub fn count(tx: &mut Tx<'_>, state: State) -> Result<i64, Error> {
 ///
 /// # Errors
 /// When the database refuses.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
-    let delete = sql!("DELETE FROM outbox WHERE finished_at IS NOT NULL AND finished_at <= $1");
-    tx.execute(delete, params![at - KEPT])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64, Error> {
+    let delete = sql!(
+        "DELETE FROM outbox WHERE id IN
+             (SELECT id FROM outbox WHERE finished_at IS NOT NULL AND finished_at <= $1 ORDER BY finished_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at - KEPT, most])?)
 }

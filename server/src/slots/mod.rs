@@ -205,14 +205,22 @@ fn move_to_zone(tx: &mut Tx<'_>, old: &TimeZone, now: &Now) -> Result<u64, Error
     Ok(moved)
 }
 
+/// The schedule, with nobody else replacing it until the transaction ends.
+///
+/// # Errors
+/// When the database refuses.
+pub fn schedule_to_replace(tx: &mut Tx<'_>) -> Result<Schedule, Error> {
+    tx.lock(Lock::Exclusive(locks::SCHEDULE))?;
+    store::schedule(tx)
+}
+
 /// Replaces the schedule and gives the old one. Appointments stay; each fills every new slot that it
 /// overlaps.
 ///
 /// # Errors
 /// When the database refuses.
 pub fn replace_schedule(tx: &mut Tx<'_>, schedule: &Schedule, now: &Now) -> Result<Schedule, Error> {
-    tx.lock(Lock::Exclusive(locks::SCHEDULE))?;
-    let old = store::schedule(tx)?;
+    let old = schedule_to_replace(tx)?;
     store::save_schedule(tx, schedule)?;
     let today = now.local().date();
     store::forget_slots_from(tx, today)?;

@@ -3,7 +3,7 @@
 use jiff::civil::{Date, DateTime};
 use yuyue_db::{Row, Tx, params, sql};
 
-use crate::clock::{DAY, Millis, Now};
+use crate::clock::{DAY, Millis};
 use crate::error::Error;
 use crate::http::page::Page;
 use crate::slots::rules::{SlotView, View};
@@ -103,9 +103,12 @@ pub fn forget_slots_from(tx: &mut Tx<'_>, day: Date) -> Result<()> {
 }
 
 /// Forgets slots that have long passed; their appointments stay.
-pub fn clean_up(tx: &mut Tx<'_>, now: &Now) -> Result<()> {
-    tx.execute(sql!("DELETE FROM slot WHERE starts_at < $1"), params![now.at - 2 * DAY])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64> {
+    let delete = sql!(
+        "DELETE FROM slot WHERE id IN
+             (SELECT id FROM slot WHERE starts_at < $1 ORDER BY starts_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at - 2 * DAY, most])?)
 }
 
 /// How many appointments have the same times.

@@ -14,6 +14,7 @@ use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
 use crate::http::fields::{Day, Line, Name, optional};
 use crate::http::page::{Items, Page, PageQuery};
+use crate::http::version::{IfMatch, version};
 use crate::phone;
 use crate::slots::{self, Schedule, ScheduleRequest, StaffListed};
 use crate::{budgets, homemaking, outbox, staff::audit, visitors};
@@ -27,7 +28,8 @@ const NAME_SEARCH_PAST: Millis = 366 * DAY;
 #[utoipa::path(get, path = "/admin/v1/schedule", tag = "staff", security(("staff" = [])),
     responses((status = 200, body = Schedule)))]
 pub async fn show_schedule(State(app): State<App>, _: Auditor) -> Outcome {
-    Reply::ok(&app.db.point("staff.schedule", slots::current_schedule).await?)
+    let schedule = app.db.point("staff.schedule", slots::current_schedule).await?;
+    Ok(Reply::ok(&schedule)?.with_version(version(&app.secrets, &schedule)?))
 }
 
 /// Replace the schedule. Appointments stay: each fills every new slot that it overlaps.
@@ -36,18 +38,20 @@ pub async fn show_schedule(State(app): State<App>, _: Auditor) -> Outcome {
 pub async fn replace_schedule(
     State(app): State<App>,
     Admin(staff): Admin,
+    seen: IfMatch,
     input: Input<ScheduleRequest>,
 ) -> Outcome {
     let schedule = Schedule::from(input.value);
     schedule.check()?;
-    let (saved, now) = (schedule.clone(), app.clock.now());
+    let (saved, now, secrets) = (schedule.clone(), app.clock.now(), app.secrets.clone());
     app.db
         .write("staff.replace_schedule", move |tx| {
+            seen.check(&version(&secrets, &slots::schedule_to_replace(tx)?)?)?;
             let old = slots::replace_schedule(tx, &saved, &now)?;
             audit::record(tx, &staff, "schedule.replace", "schedule", &json!(old), &json!(saved), now.at)
         })
         .await?;
-    Reply::ok(&schedule)
+    Ok(Reply::ok(&schedule)?.with_version(version(&app.secrets, &schedule)?))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -25,7 +25,7 @@ use crate::passwords::{self, GUESS_WINDOW, GuessLimit};
 use crate::staff::store::{Login, Used};
 
 pub use audit::{record as record_change, record_by as record_change_by, record_export, record_if_staff};
-pub use store::clean_up;
+pub use store::{forget_audit, forget_idle_sessions, forget_sessions};
 
 /// What a member of staff may do; each role includes those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]

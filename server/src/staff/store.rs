@@ -114,10 +114,28 @@ pub fn insert_device(tx: &mut Tx<'_>, name: &str, kind: DeviceKind, hash: &str, 
 ///
 /// # Errors
 /// When the database refuses.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
-    let ended = sql!("DELETE FROM staff_session WHERE expires_at <= $1 OR used_at <= $2");
-    tx.execute(ended, params![at, at - IDLE_LIMIT])?;
-    Ok(())
+pub fn forget_sessions(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64> {
+    let delete = sql!(
+        "DELETE FROM staff_session WHERE token_hash IN
+             (SELECT token_hash FROM staff_session WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at, most])?)
+}
+
+/// Forgets sessions that nobody uses any more. There are as many as staff, so they need no index.
+pub fn forget_idle_sessions(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64> {
+    let delete = sql!(
+        "DELETE FROM staff_session WHERE token_hash IN
+             (SELECT token_hash FROM staff_session WHERE used_at <= $1 LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at - IDLE_LIMIT, most])?)
+}
+
+/// Forgets what was changed before `before`: of the oldest entries, which need no index.
+pub fn forget_audit(tx: &mut Tx<'_>, before: Millis, most: i64) -> Result<u64> {
+    let delete =
+        sql!("DELETE FROM audit WHERE at < $1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT $2)");
+    Ok(tx.execute(delete, params![before, most])?)
 }
 
 /// Sessions that a wrong clock began after `at` live no longer than others; gives how many.

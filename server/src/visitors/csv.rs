@@ -1,5 +1,8 @@
 //! Files for spreadsheets.
 
+/// What begins a formula; some spreadsheets read full-width signs as such, too.
+const COMPUTED: [char; 10] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r'];
+
 /// A CSV file (RFC 4180) with the mark by which Excel knows UTF-8.
 pub struct Table(String);
 
@@ -23,7 +26,7 @@ impl Table {
 
     /// A cell that a spreadsheet would compute is made text: names come from strangers.
     fn cell(&mut self, cell: &str) {
-        let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        let is_formula = cell.starts_with(COMPUTED);
         let cell = if is_formula { format!("'{cell}") } else { cell.to_owned() };
         if cell.contains([',', '"', '\n', '\r']) {
             self.0.push('"');
@@ -49,7 +52,9 @@ mod tests {
         let mut table = Table::new(&["a", "b"]);
         table.row(&["张,三", "say \"hi\"\nthere"]);
         table.row(&["=1+1", "+8613811111111"]);
-        let expected = "\u{feff}a,b\r\n\"张,三\",\"say \"\"hi\"\"\nthere\"\r\n'=1+1,'+8613811111111\r\n";
+        table.row(&["＝1+1", "＠a"]);
+        let expected = "\u{feff}a,b\r\n\"张,三\",\"say \"\"hi\"\"\nthere\"\r\n'=1+1,'+8613811111111\r\n\
+                        '＝1+1,'＠a\r\n";
         assert_eq!(table.finish(), expected);
     }
 }

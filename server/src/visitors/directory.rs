@@ -10,6 +10,7 @@ use crate::adapters::koala::{self, KoalaAccount};
 use crate::app::{App, Mode};
 use crate::clock::{Millis, SECOND};
 use crate::error::Error;
+use crate::parts::Left;
 use crate::phone;
 use crate::visitors::{BindingRole, settings, store};
 
@@ -125,21 +126,52 @@ pub async fn refresh(app: &App) -> Result<(), Error> {
     let servers = settings::servers(app).await?;
     let Some(account) = servers.koala() else { return Err(Error::unavailable("no Koala host is set")) };
     let at = app.clock.now().at;
+    let before = app.db.point("visitors.directory", store::directory::refreshed_at).await?;
     let employees = app.visitors.koala.list_employees(&account).await;
     let employees = employees.map_err(|error| Error::unavailable(error.reason))?;
     let employees: Vec<Employee> = employees.into_iter().map(Employee::from).collect();
-    app.db
-        .write("visitors.refresh_directory", move |tx| {
-            // Also keeps two nodes' refreshes apart: the row is locked from here on.
-            store::directory::set_refreshed_at(tx, at)?;
-            let mut gone: BTreeSet<i64> = store::directory::all_ids(tx)?.into_iter().collect();
-            for employee in &employees {
-                gone.remove(&employee.subject_id);
-                store::directory::upsert(tx, employee)?;
+    let known = employees.iter().map(|employee| employee.subject_id).collect();
+    for part in employees.chunks(PART) {
+        let part = part.to_vec();
+        let written = app.db.write("visitors.refresh_directory", move |tx| {
+            if !store::directory::is_as_read(tx, before)? {
+                return Ok(false);
             }
-            gone.into_iter().try_for_each(|id| store::directory::delete(tx, id))
-        })
-        .await
+            part.iter().try_for_each(|employee| store::directory::upsert(tx, employee))?;
+            Ok::<_, Error>(true)
+        });
+        if !written.await? {
+            return Ok(());
+        }
+    }
+    end_refresh(app, known, before, at).await
+}
+
+/// Rows that one part of a refresh writes.
+const PART: usize = 499;
+
+/// Takes out whom Koala no longer has; only then is the copy a fresh one. Another node that was quicker has
+/// the last word: each part is for the directory as it was when Koala was asked.
+async fn end_refresh(app: &App, known: BTreeSet<i64>, before: Millis, at: Millis) -> Result<(), Error> {
+    loop {
+        let known = known.clone();
+        let left = app.db.write("visitors.refresh_directory", move |tx| {
+            if !store::directory::is_as_read(tx, before)? {
+                return Ok(Left::Nothing);
+            }
+            let all = store::directory::all_ids(tx)?;
+            let mut gone = all.into_iter().filter(|id| !known.contains(id));
+            gone.by_ref().take(PART - 1).try_for_each(|id| store::directory::delete(tx, id))?;
+            if gone.next().is_some() {
+                return Ok(Left::More);
+            }
+            store::directory::set_refreshed_at(tx, at)?;
+            Ok::<_, Error>(Left::Nothing)
+        });
+        if left.await? == Left::Nothing {
+            return Ok(());
+        }
+    }
 }
 
 /// Whether nothing is to be told to the employee of this name and phone, because they have left: callers

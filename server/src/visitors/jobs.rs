@@ -13,8 +13,9 @@ use crate::error::Error;
 use crate::notices;
 use crate::outbox::worker::{Done, Failed, Job};
 use crate::outbox::{self, NewJob, ensure_recurring};
+use crate::parts::{Left, in_parts};
 use crate::visitors::messages::{self, Content, Event, Payload, SMS, Teller, WECHAT};
-use crate::visitors::{binding, directory, hosts, overdue, settings, store};
+use crate::visitors::{binding, directory, erasing, hosts, overdue, settings, store};
 
 pub const KOALA_CREATE: &str = "visitors.koala_create";
 pub const KOALA_DELETE: &str = "visitors.koala_delete";
@@ -119,6 +120,7 @@ pub async fn run(app: &App, job: &Job) -> Option<Result<Done, Failed>> {
         RETENTION => erase_old(app).await,
         MORE_WAITING => tell_of_more(app, job).await,
         OVERDUE => overdue::look(app, job).await,
+        erasing::ERASE => erasing::run(app, job).await,
         _ => return None,
     })
 }
@@ -320,17 +322,11 @@ pub async fn catch_up(app: &App) -> Result<(), Error> {
 
 /// Erases the people of old visits, a few at a time so that nobody waits behind it.
 async fn erase_old(app: &App) -> Result<Done, Failed> {
-    const BATCH: i64 = 20;
     let at = app.clock.now().at;
     let before = at - app.config.visitors.retention;
-    loop {
-        let erased = app
-            .db
-            .write("visitors.retention", move |tx| store::staff::erase_old(tx, before, at, BATCH))
-            .await?;
-        if erased < usize::try_from(BATCH).unwrap_or(usize::MAX) {
-            break;
-        }
-    }
-    Ok(Done::Again(at + DAY))
+    let part = move |tx: &mut Tx<'_>| {
+        Ok(if store::staff::erase_old(tx, before, at)? { Left::More } else { Left::Nothing })
+    };
+    let left = in_parts(&app.db, "visitors.retention", part).await?;
+    Ok(Done::Again(if left == Left::More { at } else { at + DAY }))
 }

@@ -10,6 +10,7 @@ pub mod caller;
 pub mod connection;
 pub mod csv;
 pub mod directory;
+pub mod erasing;
 pub mod hosts;
 pub mod jobs;
 pub mod labels;
@@ -31,6 +32,7 @@ use crate::app::{App, Mode};
 use crate::clock::{Clock, Millis, Now};
 use crate::config::Config;
 use crate::error::Error;
+use crate::parts::CleanUp;
 
 /// In which role a WeChat is bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,15 +108,15 @@ impl Parts {
     }
 }
 
-/// Forgets what has passed its time.
-///
-/// # Errors
-/// When the database refuses.
-pub fn clean_up(tx: &mut yuyue_db::Tx<'_>, at: Millis) -> Result<(), Error> {
-    store::sessions::clean_up(tx, at)?;
-    store::desk::clean_up(tx, at)?;
-    store::directory::clean_up(tx)
-}
+/// What has passed its time.
+pub const CLEAN_UPS: &[CleanUp] = &[
+    store::sessions::forget_states,
+    store::sessions::forget_sessions,
+    store::desk::clean_up,
+    store::directory::clean_up,
+];
+
+pub use store::desk::forget_scans;
 
 /// Sets right what a wrong clock has left after `at`; gives how many rows.
 ///

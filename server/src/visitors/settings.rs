@@ -3,12 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use yuyue_db::Tx;
+use yuyue_db::{Lock, Tx};
 
 use crate::adapters::koala::KoalaAccount;
 use crate::app::App;
-use crate::config::Templates;
+use crate::config::{self, Templates};
 use crate::error::Error;
+use crate::locks;
 use crate::secrets::Secrets;
 use crate::visitors::store;
 
@@ -61,12 +62,31 @@ fn unreadable(error: impl std::fmt::Display) -> Error {
     Error::internal(format!("the stored settings of visitors: {error}"))
 }
 
+/// Keeps others from replacing what staff have set until the transaction ends.
+///
+/// # Errors
+/// When the database refuses.
+pub fn lock(tx: &mut Tx<'_>) -> Result<(), Error> {
+    Ok(tx.lock(Lock::Exclusive(locks::VISITORS_SETTINGS))?)
+}
+
 /// # Errors
 /// When the database refuses, or the password was sealed with another key.
 pub async fn servers(app: &App) -> Result<Servers, Error> {
-    let stored = app.db.point("visitors.servers", |tx| store::settings::find(tx, SERVERS)).await?;
-    let Some(stored) = stored else {
-        let configured = &app.config.visitors;
+    let (configured, secrets) = (app.config.visitors.clone(), app.secrets.clone());
+    app.db.point("visitors.servers", move |tx| read_servers(tx, &configured, &secrets)).await
+}
+
+/// As [`servers`], in a transaction.
+///
+/// # Errors
+/// As [`servers`].
+pub fn read_servers(
+    tx: &mut Tx<'_>,
+    configured: &config::Visitors,
+    secrets: &Secrets,
+) -> Result<Servers, Error> {
+    let Some(stored) = store::settings::find(tx, SERVERS)? else {
         return Ok(Servers {
             koala_ip: configured.koala_ip.clone(),
             koala_username: configured.koala_username.clone(),
@@ -75,7 +95,7 @@ pub async fn servers(app: &App) -> Result<Servers, Error> {
         });
     };
     let stored: Stored = serde_json::from_str(&stored).map_err(unreadable)?;
-    let password = app.secrets.open(PURPOSE, &stored.sealed_password);
+    let password = secrets.open(PURPOSE, &stored.sealed_password);
     Ok(Servers {
         koala_ip: stored.koala_ip,
         koala_username: stored.koala_username,

@@ -21,6 +21,7 @@ mod live;
 mod members;
 mod openapi;
 mod outbox;
+mod parts;
 mod races;
 mod simulators;
 mod slots;

@@ -914,7 +914,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is in the building now (在场人员): signed in, not signed out, not past the end. */
+        /** Who is in the building now (在场人员): signed in and not signed out, until some time after the visit's end. */
         get: operations["staff_on_site"];
         put?: never;
         post?: never;
@@ -2150,7 +2150,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign in (访客签到确认，生成访客二维码); a repeat gives the same codes and tells nobody. */
+        /**
+         * Sign in (访客签到确认，生成访客二维码): of several visits under way the first that is not signed in yet. With
+         *     all of them signed in it gives the same codes and tells nobody; so does a repeat with its Idempotency-Key.
+         */
         post: operations["visitors_sign_in"];
         delete?: never;
         options?: never;
@@ -2728,6 +2731,8 @@ export interface components {
         Erased: {
             /** @description WeChat bindings of the phone. */
             bindings: number;
+            /** @description False when a job goes on with the rest, because there is much. */
+            complete: boolean;
             /**
              * Format: int64
              * @description Messages to the phone that were waiting or kept.
@@ -4025,6 +4030,8 @@ export interface components {
             interviewee_phone: string;
             /** @description 姓名 */
             name: string;
+            /** @description Whether the visit has ended (超时未离开). */
+            overdue: boolean;
             /** @description 手机号码 */
             phone: string;
             /**
@@ -5235,6 +5242,10 @@ export interface components {
             approval_pass_to_visitor_sms_id: string;
             /** @description 给访客的审批通过通知微信模板ID */
             approval_pass_to_visitor_wechat_id: string;
+            /** @description 给访客的审批拒绝通知短信模板ID; "" sends none. */
+            approval_refuse_to_visitor_sms_id: string;
+            /** @description 给访客的审批拒绝通知微信模板ID; "" sends none. */
+            approval_refuse_to_visitor_wechat_id: string;
             /** @description 给员工的审批提醒短信模板ID */
             approval_reminder_to_employee_sms_id: string;
             /** @description 给员工的审批提醒微信模板ID */
@@ -5243,6 +5254,10 @@ export interface components {
             signin_to_visitor_sms_id: string;
             /** @description 给访客的签到成功通知微信模板ID */
             signin_to_visitor_wechat_id: string;
+            /** @description 给员工的访客超时未离开通知短信模板ID; "" sends none. */
+            visitor_overdue_to_employee_sms_id: string;
+            /** @description 给员工的访客超时未离开通知微信模板ID; "" sends none. */
+            visitor_overdue_to_employee_wechat_id: string;
             /** @description 给员工的访客签到通知短信模板ID */
             visitor_signin_to_employee_sms_id: string;
             /** @description 给员工的访客签到通知微信模板ID */
@@ -5255,6 +5270,8 @@ export interface components {
             approval_pass_to_visitor_sms_id: components["schemas"]["Line_128"];
             /** @description 给访客的审批通过通知微信模板ID */
             approval_pass_to_visitor_wechat_id: components["schemas"]["Line_128"];
+            approval_refuse_to_visitor_sms_id?: components["schemas"]["ClearableLine_128"] | null;
+            approval_refuse_to_visitor_wechat_id?: components["schemas"]["ClearableLine_128"] | null;
             /** @description 给员工的审批提醒短信模板ID */
             approval_reminder_to_employee_sms_id: components["schemas"]["Line_128"];
             /** @description 给员工的审批提醒微信模板ID */
@@ -5263,6 +5280,8 @@ export interface components {
             signin_to_visitor_sms_id: components["schemas"]["Line_128"];
             /** @description 给访客的签到成功通知微信模板ID */
             signin_to_visitor_wechat_id: components["schemas"]["Line_128"];
+            visitor_overdue_to_employee_sms_id?: components["schemas"]["ClearableLine_128"] | null;
+            visitor_overdue_to_employee_wechat_id?: components["schemas"]["ClearableLine_128"] | null;
             /** @description 给员工的访客签到通知短信模板ID */
             visitor_signin_to_employee_sms_id: components["schemas"]["Line_128"];
             /** @description 给员工的访客签到通知微信模板ID */
@@ -6627,6 +6646,8 @@ export interface operations {
             /** @description What was asked for */
             200: {
                 headers: {
+                    /** @description The document's version */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6647,7 +6668,10 @@ export interface operations {
     staff_set_notices: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Replace only this version, an `ETag` that was read; otherwise 412. Left out: any */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6660,6 +6684,8 @@ export interface operations {
             /** @description What was asked for */
             200: {
                 headers: {
+                    /** @description The document's version */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7020,6 +7046,8 @@ export interface operations {
             /** @description What was asked for */
             200: {
                 headers: {
+                    /** @description The document's version */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7040,7 +7068,10 @@ export interface operations {
     staff_replace_schedule: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Replace only this version, an `ETag` that was read; otherwise 412. Left out: any */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7053,6 +7084,8 @@ export interface operations {
             /** @description What was asked for */
             200: {
                 headers: {
+                    /** @description The document's version */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7795,6 +7828,8 @@ export interface operations {
     staff_on_site: {
         parameters: {
             query?: {
+                /** @description 1: everybody in one reply, as at one instant, whatever `page` and `size` say. */
+                whole?: number | boolean;
                 /** @description From 1; the default is 1. */
                 page?: number;
                 /** @description Items on a page, clamped to 100; the default is 20. */
@@ -10034,6 +10069,8 @@ export interface operations {
             /** @description Done, or refused: the body says which */
             200: {
                 headers: {
+                    /** @description The document's version */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10054,7 +10091,10 @@ export interface operations {
     visitors_set_servers: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Replace only this version, an `ETag` that was read; otherwise 412. Left out: any */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10067,6 +10107,8 @@ export interface operations {
             /** @description Done, or refused: the body says which */
             200: {
                 headers: {
+                    /** @description The document's version */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10096,6 +10138,8 @@ export interface operations {
             /** @description Done, or refused: the body says which */
             200: {
                 headers: {
+                    /** @description The document's version */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10116,7 +10160,10 @@ export interface operations {
     visitors_set_templates: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Replace only this version, an `ETag` that was read; otherwise 412. Left out: any */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10129,6 +10176,8 @@ export interface operations {
             /** @description Done, or refused: the body says which */
             200: {
                 headers: {
+                    /** @description The document's version */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10596,7 +10645,10 @@ export interface operations {
     visitors_sign_in: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A repeat with the same key and body gets the first reply again, for 24 hours */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };

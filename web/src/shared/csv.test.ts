@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { everyRow, toCsv } from './csv'
+import { csvFile, everyRow, toCsv } from './csv'
 
 test('cells are quoted and never computed', () => {
   const columns = [
@@ -11,8 +11,14 @@ test('cells are quoted and never computed', () => {
     ['张,三', 'say\nhi'],
     ['=1+1', -5],
     ['+86138', '-5'],
+    ['＝1', '＠a'],
   ])
-  expect(csv).toBe('\uFEFF姓名,"a ""b"""\r\n"张,三","say\nhi"\r\n\'=1+1,-5\r\n\'+86138,\'-5\r\n')
+  expect(csv).toBe('姓名,"a ""b"""\r\n"张,三","say\nhi"\r\n\'=1+1,-5\r\n\'+86138,\'-5\r\n\'＝1,\'＠a\r\n')
+})
+
+test('every file has one mark, whoever made it', () => {
+  expect(csvFile('a').size).toBe(4)
+  expect(csvFile('\uFEFFa').size).toBe(4)
 })
 
 test('every page is read, and how far it is', async () => {

@@ -4,26 +4,35 @@ export interface Column<Row> {
   value: (row: Row) => string | number
 }
 
-/** RFC 4180, with the mark by which Excel knows UTF-8. */
+/** RFC 4180. */
 export function toCsv<Row>(columns: Column<Row>[], rows: readonly Row[]): string {
   const lines = [
     columns.map((column) => column.title),
     ...rows.map((row) => columns.map((column) => column.value(row))),
   ]
-  return '\uFEFF' + lines.map((line) => line.map(cell).join(',') + '\r\n').join('')
+  return lines.map((line) => line.map(cell).join(',') + '\r\n').join('')
 }
 
 /** Text that a spreadsheet would compute stays text: names come from strangers. Numbers are ours. */
 function cell(value: string | number): string {
   if (typeof value === 'number') return String(value)
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
+  const safe = /^[=+\-@＝＋－＠\t\r]/.test(value) ? `'${value}` : value
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
+/** The mark by which Excel knows UTF-8. */
+const MARK = '\uFEFF'
+
+/** The bytes of a CSV file. A reply that was read as text has lost its mark. */
+export function csvFile(csv: string): Blob {
+  const marked = csv.startsWith(MARK) ? csv : MARK + csv
+  return new Blob([marked], { type: 'text/csv;charset=utf-8' })
+}
+
 /** Hands a file to the browser. */
-export function save(name: string, content: string, type = 'text/csv;charset=utf-8'): void {
+export function save(name: string, content: Blob): void {
   const link = document.createElement('a')
-  link.href = URL.createObjectURL(new Blob([content], { type }))
+  link.href = URL.createObjectURL(content)
   link.download = name
   link.click()
   // Revoked at once, some browsers save nothing.

@@ -389,10 +389,12 @@ pub fn payer_of(tx: &mut Tx<'_>, user_id: i64) -> Result<Option<String>> {
 const REPORTS_KEPT: Millis = 90 * DAY;
 
 /// Forgets reports that nobody needs any more.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
-    let delete = sql!("DELETE FROM payment_notification WHERE received_at <= $1");
-    tx.execute(delete, params![at - REPORTS_KEPT])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64> {
+    let delete = sql!(
+        "DELETE FROM payment_notification WHERE id IN
+             (SELECT id FROM payment_notification WHERE received_at <= $1 ORDER BY received_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at - REPORTS_KEPT, most])?)
 }
 
 /// Nobody talks to the gateway for longer than `longest`; gives how many payments a wrong clock has said so of.

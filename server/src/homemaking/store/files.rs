@@ -57,9 +57,12 @@ fn give_back(tx: &mut Tx<'_>, budget: &str, bytes: i64) -> Result<()> {
 }
 
 /// Forgets budgets that have begun anew.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
-    tx.execute(sql!("DELETE FROM upload_budget WHERE ends_at <= $1"), params![at])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64> {
+    let delete = sql!(
+        "DELETE FROM upload_budget WHERE name IN
+             (SELECT name FROM upload_budget WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at, most])?)
 }
 
 /// Pictures that a wrong clock dated after `at` are as old as others, and a day's budget ends within a day; gives how

@@ -39,9 +39,12 @@ pub fn delete_of_enrolment(tx: &mut Tx<'_>, enrolment_id: i64) -> Result<()> {
 }
 
 /// Forgets tokens that have expired.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
-    tx.execute(sql!("DELETE FROM home_token WHERE expires_at <= $1"), params![at])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64> {
+    let delete = sql!(
+        "DELETE FROM home_token WHERE token_hash IN
+             (SELECT token_hash FROM home_token WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at, most])?)
 }
 
 /// Tokens that a wrong clock gave out after `at` live no longer than others; gives how many.

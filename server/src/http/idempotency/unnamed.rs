@@ -180,9 +180,14 @@ async fn first_reply(app: &App, (caller, fingerprint): (String, String)) -> Resu
     replay(app, &app.db.read("idempotency.first_reply", read).await?)
 }
 
+/// Forgets old requests.
+///
 /// # Errors
 /// When the database refuses.
-pub(super) fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<(), Error> {
-    tx.execute(sql!("DELETE FROM unnamed_request WHERE created_at <= $1"), params![at - LIFETIME])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64, Error> {
+    let delete = sql!(
+        "DELETE FROM unnamed_request WHERE (caller, fingerprint) IN
+             (SELECT caller, fingerprint FROM unnamed_request WHERE created_at <= $1 ORDER BY created_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at - LIFETIME, most])?)
 }

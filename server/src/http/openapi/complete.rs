@@ -7,7 +7,9 @@ use utoipa::openapi::schema::{
     KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{ContentBuilder, Deprecated, OpenApi, Ref, RefOr, Required, ResponseBuilder};
+use utoipa::openapi::{
+    ContentBuilder, Deprecated, HeaderBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder,
+};
 
 use super::names::refer_to_parts;
 use crate::http::router::ALIASES;
@@ -95,6 +97,33 @@ fn complete_parameters(method: &str, path: &str, operation: &mut Operation) {
     if creates && method == "post" {
         parameters.push(idempotency_key().into());
     }
+    if VERSIONED.contains(&path) {
+        if method == "put" {
+            parameters.push(if_match().into());
+        }
+        if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
+            let text = ObjectBuilder::new().schema_type(Type::String);
+            let header = HeaderBuilder::new().schema(Some(text)).description(Some("The document's version"));
+            response.headers.insert("ETag".to_owned(), header.build().into());
+        }
+    }
+}
+
+/// Documents that are read and replaced as a whole.
+const VERSIONED: [&str; 4] =
+    ["/admin/v1/schedule", "/admin/v1/notices", "/v1/config/servers", "/v1/config/templates"];
+
+fn if_match() -> Parameter {
+    let tag = r#"(W/)?"[!#-~]*""#;
+    let pattern = format!(r"^(\*|{tag}(, *{tag})*)$");
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    ParameterBuilder::new()
+        .name("If-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("Replace only this version, an `ETag` that was read; otherwise 412. Left out: any"))
+        .schema(Some(text))
+        .build()
 }
 
 fn idempotency_key() -> Parameter {

@@ -14,6 +14,7 @@ use crate::http::access::Admin;
 use crate::http::envelope::{Reply, VisitorsReply};
 use crate::http::extract::Input;
 use crate::http::fields::{ClearableLine, Line, NO_CONTROL, Password, REQUIRED};
+use crate::http::version::{IfMatch, version};
 use crate::staff::{self, Role};
 use crate::visitors::caller::Caller;
 use crate::visitors::connection::{self, Connection};
@@ -26,10 +27,11 @@ use crate::visitors::store;
 pub async fn servers(State(app): State<App>, caller: Caller) -> Outcome {
     caller.may_as_staff(Role::Auditor)?;
     let mut servers = settings::servers(&app).await?;
+    let version = version(&app.secrets, &servers)?;
     if caller.may_as_staff(Role::Admin).is_err() {
         servers.koala_password = String::new();
     }
-    Reply::ok(&servers)
+    Ok(Reply::ok(&servers)?.with_version(version))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -71,13 +73,17 @@ impl ServersRequest {
 /// Set the servers (服务器设置); in effect at once.
 #[utoipa::path(put, path = "/v1/config/servers", tag = "visitors", request_body = ServersRequest,
     responses((status = 200, body = VisitorsReply<Servers>)))]
-pub async fn set_servers(State(app): State<App>, caller: Caller, input: Input<ServersRequest>) -> Outcome {
+pub async fn set_servers(
+    State(app): State<App>,
+    caller: Caller,
+    seen: IfMatch,
+    input: Input<ServersRequest>,
+) -> Outcome {
     caller.may_set_up(app.clock.now().at)?;
     let new = input.value.servers()?;
-    let old = settings::servers(&app).await?;
-    save_servers(&app, &caller, old, new.clone()).await?;
+    save_servers(&app, &caller, seen, new.clone()).await?;
     app.visitors.directory.reset();
-    Reply::ok(&new)
+    Ok(Reply::ok(&new)?.with_version(version(&app.secrets, &new)?))
 }
 
 /// What trying out the servers found.
@@ -118,14 +124,17 @@ fn audited(servers: &Servers) -> Value {
     json!({ "koala_ip": koala_ip, "koala_username": koala_username, "cloud_url": cloud_url })
 }
 
-async fn save_servers(app: &App, caller: &Caller, old: Servers, new: Servers) -> Result<(), Error> {
+async fn save_servers(app: &App, caller: &Caller, seen: IfMatch, new: Servers) -> Result<(), Error> {
     let (secrets, who, at) = (app.secrets.clone(), caller.staff(), app.clock.now().at);
-    // Another Koala has another directory; the copy serves until it is read.
-    let moved = old.koala_ip != new.koala_ip || old.koala_username != new.koala_username;
+    let configured = app.config.visitors.clone();
     app.db
         .write("visitors.save_servers", move |tx| {
+            settings::lock(tx)?;
+            let old = settings::read_servers(tx, &configured, &secrets)?;
+            seen.check(&version(&secrets, &old)?)?;
             settings::save_servers(tx, &new, &secrets)?;
-            if moved {
+            // Another Koala has another directory; the copy serves until it is read.
+            if old.koala_ip != new.koala_ip || old.koala_username != new.koala_username {
                 store::directory::set_refreshed_at(tx, 0)?;
             }
             let Some(who) = &who else { return Ok(()) };
@@ -142,12 +151,13 @@ pub async fn templates(State(app): State<App>, caller: Caller) -> Outcome {
     caller.may_as_staff(Role::Auditor)?;
     let configured = app.config.visitors.templates.clone();
     let read = app.db.point("visitors.templates", move |tx| settings::templates(tx, &configured));
-    Reply::ok(&read.await?)
+    let templates = read.await?;
+    Ok(Reply::ok(&templates)?.with_version(version(&app.secrets, &templates)?))
 }
 
 type Template = Line<128>;
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 pub struct TemplatesRequest {
     /// 给员工的审批提醒微信模板ID
     approval_reminder_to_employee_wechat_id: Template,
@@ -231,19 +241,24 @@ impl TemplatesRequest {
 pub async fn set_templates(
     State(app): State<App>,
     caller: Caller,
+    seen: IfMatch,
     input: Input<TemplatesRequest>,
 ) -> Outcome {
     caller.may_set_up(app.clock.now().at)?;
-    let configured = app.config.visitors.templates.clone();
-    let old = app.db.point("visitors.templates", move |tx| settings::templates(tx, &configured)).await?;
-    let new = input.value.templates(&old);
-    let (saved, who, at) = (new.clone(), caller.staff(), app.clock.now().at);
-    app.db
-        .write("visitors.save_templates", move |tx| {
-            settings::save_templates(tx, &saved)?;
-            let Some(who) = &who else { return Ok(()) };
-            staff::record_change(tx, who, "visitors.templates", "templates", &json!(old), &json!(saved), at)
-        })
-        .await?;
-    Reply::ok(&new)
+    let (configured, secrets) = (app.config.visitors.templates.clone(), app.secrets.clone());
+    let (asked, who, at) = (input.value, caller.staff(), app.clock.now().at);
+    let saved = app.db.write("visitors.save_templates", move |tx| {
+        settings::lock(tx)?;
+        let old = settings::templates(tx, &configured)?;
+        seen.check(&version(&secrets, &old)?)?;
+        let new = asked.clone().templates(&old);
+        settings::save_templates(tx, &new)?;
+        if let Some(who) = &who {
+            let (before, after) = (json!(old), json!(new));
+            staff::record_change(tx, who, "visitors.templates", "templates", &before, &after, at)?;
+        }
+        Ok::<_, Error>(new)
+    });
+    let new = saved.await?;
+    Ok(Reply::ok(&new)?.with_version(version(&app.secrets, &new)?))
 }

@@ -198,7 +198,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     async fn people(&self, visit_id: i64) -> Result<Vec<Person>, Error> {
-        Ok(self.app.db.point("visitors.people", move |tx| visits::people(tx, visit_id)).await?)
+        self.app.db.point("visitors.people", move |tx| visits::people(tx, visit_id)).await
     }
 
     /// The visit with everybody's codes as they are now.
@@ -443,10 +443,11 @@ pub async fn sign_out(State(app): State<App>, caller: Caller, input: Input<SignO
         }
     };
     let (phone_key, staff) = (phone.map(|phone| phone::key(&phone)), caller.staff());
+    let since = at - app.config.visitors.overdue_limit;
     let signed_out = app.db.write("visitors.sign_out", move |tx| {
         let party = match (&phone_key, person_id) {
-            (Some(key), _) => desk::inside_by_phone(tx, key, at)?,
-            (None, Some(person_id)) => desk::inside_by_person(tx, person_id, at)?,
+            (Some(key), _) => desk::inside_by_phone(tx, key, since)?,
+            (None, Some(person_id)) => desk::inside_by_person(tx, person_id, since)?,
             (None, None) => Vec::new(),
         };
         let goes = |one: &Inside| {

@@ -13,6 +13,7 @@ use crate::http::access::{Admin, Auditor};
 use crate::http::envelope::Reply;
 use crate::http::extract::Input;
 use crate::http::fields::{ClearableLine, Line};
+use crate::http::version::{IfMatch, version};
 use crate::notices::{self, FieldType, Fields};
 use crate::staff::record_change;
 use crate::visitors::messages::Event;
@@ -65,7 +66,7 @@ fn all(tx: &mut Tx<'_>, configured: &Templates) -> Result<Notices, Error> {
     responses((status = 200, body = Notices)))]
 pub async fn show_notices(State(app): State<App>, _: Auditor) -> Result<Reply, Error> {
     let configured = app.config.visitors.templates.clone();
-    Reply::ok(&app.db.read("notices.all", move |tx| all(tx, &configured)).await?)
+    versioned(&app, &app.db.read("notices.all", move |tx| all(tx, &configured)).await?)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -136,10 +137,14 @@ fn check_fields(fields: &Fields, event: Event) -> Result<(), Error> {
 pub async fn set_notices(
     State(app): State<App>,
     Admin(staff): Admin,
+    seen: IfMatch,
     input: Input<NoticesRequest>,
 ) -> Result<Reply, Error> {
     let (configured, at) = (app.config.visitors.templates.clone(), app.clock.now().at);
+    let secrets = app.secrets.clone();
     let changed = app.db.write("notices.set", move |tx| {
+        settings::lock(tx)?;
+        seen.check(&version(&secrets, &all(tx, &configured)?)?)?;
         let templates = settings::templates(tx, &configured)?;
         for item in &input.value.items {
             let name = item.event(&templates)?.kind().name;
@@ -152,5 +157,9 @@ pub async fn set_notices(
         }
         all(tx, &configured)
     });
-    Reply::ok(&changed.await?)
+    versioned(&app, &changed.await?)
+}
+
+fn versioned(app: &App, notices: &Notices) -> Result<Reply, Error> {
+    Ok(Reply::ok(notices)?.with_version(version(&app.secrets, notices)?))
 }

@@ -11,20 +11,19 @@ use utoipa::{IntoParams, ToSchema};
 use super::Outcome;
 use super::records::{RecordsQuery, load};
 use crate::app::App;
-use crate::clock::{local, text};
+use crate::clock::{Millis, local, text};
 use crate::error::Error;
 use crate::http::access::{Admin, Auditor, BaseUrl, Reception};
 use crate::http::envelope::Reply;
 use crate::http::extract::{Input, PathId, Query};
-use crate::http::fields::{AnyPhone, Id, IdOrAll, Prose, filter, optional};
+use crate::http::fields::{AnyPhone, Flag, Id, IdOrAll, Prose, filter, optional};
 use crate::http::idempotency;
 use crate::http::page::{Items, Page, PageQuery};
 use crate::staff::{record_change, record_export};
-use crate::text::mask_phone;
 use crate::visitors::store::blocklist::{self, Blocked};
 use crate::visitors::store::staff::{self as rows, Guest, ScanItem};
 use crate::visitors::view::{Form, Record, When};
-use crate::visitors::{binding, blocking, csv, hosts, rules, scans};
+use crate::visitors::{blocking, csv, erasing, rules, scans};
 
 const PAGE_SIZE: i64 = 20;
 /// The most rows of an exported file; the filters make more files of more.
@@ -152,10 +151,12 @@ pub struct OnSite {
     end_time: When,
     /// 签到时间
     signin_time: When,
+    /// Whether the visit has ended (超时未离开).
+    overdue: bool,
 }
 
 impl OnSite {
-    fn new(form: &Form, guest: Guest) -> Self {
+    fn new(form: &Form, guest: Guest, at: Millis) -> Self {
         Self {
             id: guest.visit_id,
             role: if guest.is_companion { "retinue" } else { "visitor" },
@@ -169,31 +170,43 @@ impl OnSite {
             start_time: form.when(Some(guest.starts_at)),
             end_time: form.when(Some(guest.ends_at)),
             signin_time: form.when(Some(guest.signed_in_at)),
+            overdue: guest.ends_at <= at,
         }
     }
 }
 
-/// Who is in the building now (在场人员): signed in, not signed out, not past the end.
-#[utoipa::path(get, path = "/admin/v1/visits/on-site", tag = "staff", params(PageQuery),
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OnSiteQuery {
+    /// 1: everybody in one reply, as at one instant, whatever `page` and `size` say.
+    #[serde(default, deserialize_with = "optional")]
+    #[param(inline)]
+    whole: Option<Flag>,
+}
+
+/// Who is in the building now (在场人员): signed in and not signed out, until some time after the visit's end.
+#[utoipa::path(get, path = "/admin/v1/visits/on-site", tag = "staff", params(OnSiteQuery, PageQuery),
     responses((status = 200, body = Items<OnSite>)))]
 pub async fn on_site(
     State(app): State<App>,
     _: Auditor,
     BaseUrl(base): BaseUrl,
+    Query(query): Query<OnSiteQuery>,
     Query(page): Query<PageQuery>,
 ) -> Outcome {
-    let page = Page::from(page);
+    let is_whole = query.whole.is_some_and(|whole| whole.0 == 1);
+    let page = if is_whole { Page { number: 1, size: LONGEST_FILE } } else { page.into() };
     let (total, guests) = inside(&app, page).await?;
-    let form = Form::new(&app, &base);
-    let items = guests.into_iter().map(|guest| OnSite::new(&form, guest)).collect();
+    let (form, at) = (Form::new(&app, &base), app.clock.now().at);
+    let items = guests.into_iter().map(|guest| OnSite::new(&form, guest, at)).collect();
     Reply::ok(&Items::new(page, total, items))
 }
 
 async fn inside(app: &App, page: Page) -> Result<(i64, Vec<Guest>), Error> {
     // A scan may have brought somebody back.
     scans::flush(app).await?;
-    let at = app.clock.now().at;
-    app.db.read("visitors.on_site", move |tx| rows::on_site(tx, at, page)).await
+    let since = app.clock.now().at - app.config.visitors.overdue_limit;
+    app.db.read("visitors.on_site", move |tx| rows::on_site(tx, since, page)).await
 }
 
 /// The evacuation list (疏散名单) to print: a line for everybody in the building, with room for a tick.
@@ -348,16 +361,5 @@ pub struct EraseRequest {
 #[utoipa::path(post, path = "/admin/v1/visits/erase", tag = "staff", request_body = EraseRequest,
     responses((status = 200, body = rows::Erased)))]
 pub async fn erase(State(app): State<App>, Admin(staff): Admin, input: Input<EraseRequest>) -> Outcome {
-    let phone = input.value.phone;
-    let at = app.clock.now().at;
-    let erased = app.db.write("visitors.erase", move |tx| {
-        let (erased, koala_ids, wechats) = rows::erase_phone(tx, &phone.key)?;
-        hosts::forget(tx, &koala_ids, at)?;
-        wechats.iter().try_for_each(|wechat| binding::enqueue_unbind(tx, wechat, at))?;
-        // The log must not keep what was erased.
-        let target = mask_phone(&phone.text);
-        record_change(tx, &staff, "visits.erase", &target, &Value::Null, &json!(erased), at)?;
-        Ok::<_, Error>(erased)
-    });
-    Reply::ok(&erased.await?)
+    Reply::ok(&erasing::erase(&app, &input.value.phone, staff.name()).await?)
 }

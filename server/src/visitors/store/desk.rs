@@ -157,9 +157,9 @@ pub struct Inside {
     pub phone_key: String,
 }
 
-/// The people in the building with this phone, or of the visits that it belongs to. Who never got a
-/// pass was not let in with the others.
-pub fn inside_by_phone(tx: &mut Tx<'_>, phone_key: &str, at: Millis) -> Result<Vec<Inside>> {
+/// The people in the building with this phone, or of the visits that it belongs to and that ended after
+/// `since`. Who never got a pass was not let in with the others.
+pub fn inside_by_phone(tx: &mut Tx<'_>, phone_key: &str, since: Millis) -> Result<Vec<Inside>> {
     let list = sql!(
         "SELECT p.visit_id, p.id, p.phone_key FROM visit v JOIN visit_person p ON p.visit_id = v.id
          WHERE v.id IN (SELECT visit_id FROM visit_person WHERE phone_key = $1)
@@ -167,11 +167,11 @@ pub fn inside_by_phone(tx: &mut Tx<'_>, phone_key: &str, at: Millis) -> Result<V
            AND EXISTS (SELECT 1 FROM pass s WHERE s.person_id = p.id)
          ORDER BY p.visit_id, p.position"
     );
-    Ok(tx.query(list, params![phone_key, at], inside)?)
+    Ok(tx.query(list, params![phone_key, since], inside)?)
 }
 
-/// The people in the building who came with this person.
-pub fn inside_by_person(tx: &mut Tx<'_>, person_id: i64, at: Millis) -> Result<Vec<Inside>> {
+/// The people in the building who came with this person, if the visit ended after `since`.
+pub fn inside_by_person(tx: &mut Tx<'_>, person_id: i64, since: Millis) -> Result<Vec<Inside>> {
     let list = sql!(
         "SELECT p.visit_id, p.id, p.phone_key FROM visit v JOIN visit_person p ON p.visit_id = v.id
          WHERE v.id = (SELECT visit_id FROM visit_person WHERE id = $1)
@@ -179,7 +179,7 @@ pub fn inside_by_person(tx: &mut Tx<'_>, person_id: i64, at: Millis) -> Result<V
            AND EXISTS (SELECT 1 FROM pass s WHERE s.person_id = p.id)
          ORDER BY p.visit_id, p.position"
     );
-    Ok(tx.query(list, params![person_id, at], inside)?)
+    Ok(tx.query(list, params![person_id, since], inside)?)
 }
 
 /// Whether somebody is in the building after the end of a visit, and nobody has told the employee: this does.
@@ -263,7 +263,16 @@ pub fn set_koala_id(tx: &mut Tx<'_>, person_id: i64, koala_id: i64) -> Result<bo
 }
 
 /// Forgets pictures past their time.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
-    tx.execute(sql!("DELETE FROM pass_image WHERE expires_at <= $1"), params![at])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64> {
+    let delete = sql!(
+        "DELETE FROM pass_image WHERE token IN
+             (SELECT token FROM pass_image WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at, most])?)
+}
+
+/// Forgets scans from before `before`. They are written in the order of time, so the oldest need no index.
+pub fn forget_scans(tx: &mut Tx<'_>, before: Millis, most: i64) -> Result<u64> {
+    let delete = sql!("DELETE FROM scan WHERE at < $1 AND id IN (SELECT id FROM scan ORDER BY id LIMIT $2)");
+    Ok(tx.execute(delete, params![before, most])?)
 }

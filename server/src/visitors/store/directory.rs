@@ -57,6 +57,12 @@ pub fn set_refreshed_at(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
     Ok(())
 }
 
+/// Whether nobody has read the directory anew since `before`; holds others up until the transaction ends.
+pub fn is_as_read(tx: &mut Tx<'_>, before: Millis) -> Result<bool> {
+    let lock = sql!("UPDATE directory SET refreshed_at = refreshed_at WHERE id = 1 AND refreshed_at = $1");
+    Ok(tx.execute(lock, params![before])? == 1)
+}
+
 pub fn all_ids(tx: &mut Tx<'_>) -> Result<Vec<i64>> {
     Ok(tx.query(sql!("SELECT subject_id FROM employee ORDER BY subject_id"), &[], |row| {
         row.get("subject_id")
@@ -121,9 +127,11 @@ pub fn picture(tx: &mut Tx<'_>, name: &str) -> Result<Option<Picture>> {
 }
 
 /// Forgets copies that no employee has any more.
-pub fn clean_up(tx: &mut Tx<'_>) -> Result<()> {
-    let delete =
-        sql!("DELETE FROM avatar WHERE NOT EXISTS (SELECT 1 FROM employee e WHERE e.avatar = avatar.name)");
-    tx.execute(delete, &[])?;
-    Ok(())
+pub fn clean_up(tx: &mut Tx<'_>, _: Millis, most: i64) -> Result<u64> {
+    let delete = sql!(
+        "DELETE FROM avatar WHERE name IN
+             (SELECT a.name FROM avatar a
+              WHERE NOT EXISTS (SELECT 1 FROM employee e WHERE e.avatar = a.name) LIMIT $1)"
+    );
+    Ok(tx.execute(delete, params![most])?)
 }

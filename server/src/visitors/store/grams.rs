@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use yuyue_db::{Lock, Tx, params, sql};
+use yuyue_db::{Lock, Tx, Value, params, sql};
 
 use super::Result;
 use crate::clock::Millis;
@@ -32,7 +32,8 @@ impl Name {
 
 /// The part that every visit has: its total counts all of them.
 pub const EVERY: &str = "";
-const BATCH: i64 = 500;
+/// Visits whose parts are written at once: some twenty rows each.
+const BATCH: i64 = 25;
 
 /// Keeps others from changing parts and totals until the transaction ends.
 pub fn lock(tx: &mut Tx<'_>) -> Result<()> {
@@ -75,7 +76,7 @@ fn names(row: &yuyue_db::Row<'_>) -> yuyue_db::Result<Names> {
     })
 }
 
-/// Writes the parts of at most 500 visits; how many there were.
+/// Writes the parts of some visits; how many there were.
 pub fn catch_up(tx: &mut Tx<'_>) -> Result<usize> {
     lock(tx)?;
     let list = sql!(
@@ -132,10 +133,18 @@ pub fn forget(tx: &mut Tx<'_>, visit_id: i64) -> Result<()> {
          FROM visit v JOIN visit_person p ON p.visit_id = v.id AND p.position = 0 WHERE v.id = $1"
     );
     let Some(names) = tx.query_opt(find, params![visit_id], names)? else { return Ok(()) };
-    let delete = sql!("DELETE FROM visit_gram WHERE field = $1 AND gram = $2 AND at = $3 AND id = $4");
+    // Several at once, for a visit has a dozen of them; whose name they are a part of makes no difference here.
+    let delete = sql!(
+        "DELETE FROM visit_gram WHERE field IN (0, 1) AND gram IN ($1, $2, $3, $4, $5, $6, $7, $8)
+            AND at = $9 AND id = $10"
+    );
     let parts = names.parts();
-    for (field, gram) in &parts {
-        tx.execute(delete, params![*field, gram, names.at, visit_id])?;
+    let grams: Vec<&str> = parts.iter().map(|(_, gram)| gram.as_str()).collect();
+    for some in grams.chunks(8) {
+        let gram = |index: usize| Value::from(some.get(index).copied());
+        let mut values: Vec<Value<'_>> = (0..8).map(gram).collect();
+        values.extend([Value::Int(names.at), Value::Int(visit_id)]);
+        tx.execute(delete, &values)?;
     }
     count(tx, std::iter::once(&parts), -1)
 }

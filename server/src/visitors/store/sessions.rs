@@ -88,10 +88,21 @@ pub fn save_access_token(tx: &mut Tx<'_>, sealed: &str, expires_at: Millis) -> R
 }
 
 /// Forgets what has expired.
-pub fn clean_up(tx: &mut Tx<'_>, at: Millis) -> Result<()> {
-    tx.execute(sql!("DELETE FROM wechat_state WHERE expires_at <= $1"), params![at])?;
-    tx.execute(sql!("DELETE FROM wechat_session WHERE expires_at <= $1"), params![at])?;
-    Ok(())
+pub fn forget_states(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64> {
+    let delete = sql!(
+        "DELETE FROM wechat_state WHERE state IN
+             (SELECT state FROM wechat_state WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at, most])?)
+}
+
+/// Forgets sessions that have expired.
+pub fn forget_sessions(tx: &mut Tx<'_>, at: Millis, most: i64) -> Result<u64> {
+    let delete = sql!(
+        "DELETE FROM wechat_session WHERE token_hash IN
+             (SELECT token_hash FROM wechat_session WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)"
+    );
+    Ok(tx.execute(delete, params![at, most])?)
 }
 
 /// What a wrong clock gave out after `at` lives no longer than other things do, and what says no date of its own is

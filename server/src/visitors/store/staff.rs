@@ -1,6 +1,6 @@
 //! What staff see and change: who is inside, scans, and erasing.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use yuyue_db::{Row, Tx, params, sql};
 
@@ -42,8 +42,9 @@ fn guest(row: &Row<'_>) -> yuyue_db::Result<Guest> {
     })
 }
 
-/// Who is in the building: signed in with a pass, not signed out, not past the end; the latest first.
-pub fn on_site(tx: &mut Tx<'_>, at: Millis, page: Page) -> Result<(i64, Vec<Guest>)> {
+/// Who is in the building: signed in with a pass and not signed out, of visits that ended after `since`; the
+/// latest first.
+pub fn on_site(tx: &mut Tx<'_>, since: Millis, page: Page) -> Result<(i64, Vec<Guest>)> {
     let count = sql!(
         "SELECT count(*) AS total FROM visit v JOIN visit_person p ON p.visit_id = v.id
          WHERE v.signed_in_at IS NOT NULL AND v.ends_at > $1 AND p.signed_out_at IS NULL
@@ -57,8 +58,8 @@ pub fn on_site(tx: &mut Tx<'_>, at: Millis, page: Page) -> Result<(i64, Vec<Gues
            AND EXISTS (SELECT 1 FROM pass s WHERE s.person_id = p.id)
          ORDER BY v.signed_in_at DESC, p.visit_id DESC, p.position LIMIT $2 OFFSET $3"
     );
-    let total = tx.query_one(count, params![at], |row| row.get("total"))?;
-    Ok((total, tx.query(list, params![at, page.size, page.offset()], guest)?))
+    let total = tx.query_one(count, params![since], |row| row.get("total"))?;
+    Ok((total, tx.query(list, params![since, page.size, page.offset()], guest)?))
 }
 
 /// A scan (刷码记录) as staff see it.
@@ -118,7 +119,7 @@ pub fn scans(
 }
 
 /// What erasing a phone changed.
-#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Erased {
     /// Visits in which the phone stood.
     pub visits: usize,
@@ -126,72 +127,99 @@ pub struct Erased {
     pub bindings: usize,
     /// Messages to the phone that were waiting or kept.
     pub messages: u64,
-    /// Koala's ids of the people, to be deleted there.
-    #[serde(skip)]
-    pub has_koala: bool,
+    /// False when a job goes on with the rest, because there is much.
+    pub complete: bool,
 }
 
-/// Erases one person wherever the phone stands, however it is written; gives Koala's ids and the WeChats
-/// that go with it.
-pub fn erase_phone(tx: &mut Tx<'_>, phone_key: &str) -> Result<(Erased, Vec<i64>, Vec<String>)> {
+/// Rows after which a part of erasing ends; one more visit stays below what a part may change.
+const ENOUGH: u64 = 300;
+/// Visits that are looked for at once.
+const VISITS: i64 = 25;
+
+/// Erases one person from some of the visits in which the phone stands, however it is written: how many,
+/// Koala's ids that go with it, and whether there may be more.
+pub fn erase_from_visits(tx: &mut Tx<'_>, phone_key: &str) -> Result<(usize, Vec<i64>, bool)> {
     grams::lock(tx)?;
     let list = sql!(
         "SELECT id FROM visit WHERE proposer_key = $1 OR interviewee_phone_key = $1
-            OR id IN (SELECT visit_id FROM visit_person WHERE phone_key = $1) ORDER BY id"
+            OR id IN (SELECT visit_id FROM visit_person WHERE phone_key = $1) ORDER BY id LIMIT $2"
     );
-    let ids: Vec<i64> = tx.query(list, params![phone_key], |row| row.get("id"))?;
+    let ids: Vec<i64> = tx.query(list, params![phone_key, VISITS], |row| row.get("id"))?;
+    let mut taken = 0;
     for id in &ids {
+        if tx.rows_changed() >= ENOUGH {
+            break;
+        }
         // A sign-in under way must not issue a pass to who is being erased.
         visits::lock(tx, *id)?;
         grams::forget(tx, *id)?;
+        taken += 1;
     }
-    let koala =
-        sql!("SELECT koala_id FROM visit_person WHERE phone_key = $1 AND koala_id IS NOT NULL ORDER BY id");
-    let koala_ids: Vec<i64> = tx.query(koala, params![phone_key], |row| row.get("koala_id"))?;
-    erase_passes(tx, phone_key)?;
-    let people = sql!(
-        "UPDATE visit_person SET name = '', name_key = '', phone = '', phone_key = '', koala_id = NULL
-         WHERE phone_key = $1"
-    );
-    // What the person wrote goes with them.
-    let wrote =
-        sql!("UPDATE visit SET proposer = '', proposer_key = '', remark = '' WHERE proposer_key = $1");
-    tx.execute(wrote, params![phone_key])?;
-    tx.execute(people, params![phone_key])?;
-    let host = sql!(
-        "UPDATE visit SET interviewee = '', interviewee_key = '', interviewee_phone = '', interviewee_phone_key = ''
-         WHERE interviewee_phone_key = $1"
-    );
-    tx.execute(host, params![phone_key])?;
-    let messages = sql!("DELETE FROM outbox WHERE is_message AND recipient_key = $1 AND kind IN ($2, $3)");
-    let kinds = (crate::visitors::messages::WECHAT, crate::visitors::messages::SMS);
-    let messages = tx.execute(messages, params![phone_key, kinds.0, kinds.1])?;
-    let wechats = bindings::delete_of_phone(tx, phone_key)?;
-    let erased =
-        Erased { visits: ids.len(), bindings: wechats.len(), messages, has_koala: !koala_ids.is_empty() };
-    Ok((erased, koala_ids, wechats))
+    let Some(last) = ids[..taken].last() else { return Ok((0, Vec::new(), false)) };
+    let koala_ids = erase_up_to(tx, *last, phone_key)?;
+    let may_be_more = taken < ids.len() || i64::try_from(ids.len()).is_ok_and(|found| found == VISITS);
+    Ok((taken, koala_ids, may_be_more))
 }
 
-fn erase_passes(tx: &mut Tx<'_>, phone_key: &str) -> Result<()> {
-    let passes = sql!(
-        "UPDATE pass SET valid_until = 0
-         WHERE person_id IN (SELECT id FROM visit_person WHERE phone_key = $1)"
+/// Erases the phone from its visits up to `last`, in the order of their ids.
+fn erase_up_to(tx: &mut Tx<'_>, last: i64, phone_key: &str) -> Result<Vec<i64>> {
+    let koala = sql!(
+        "SELECT koala_id FROM visit_person WHERE visit_id <= $1 AND phone_key = $2 AND koala_id IS NOT NULL
+         ORDER BY id"
     );
-    tx.execute(passes, params![phone_key])?;
+    let these = params![last, phone_key];
+    let koala_ids = tx.query(koala, these, |row| row.get("koala_id"))?;
+    let passes = sql!(
+        "UPDATE pass SET valid_until = 0 WHERE person_id IN
+             (SELECT id FROM visit_person WHERE visit_id <= $1 AND phone_key = $2)"
+    );
+    tx.execute(passes, these)?;
     let pictures = sql!(
         "DELETE FROM pass_image WHERE token IN
-             (SELECT s.token FROM pass s JOIN visit_person p ON p.id = s.person_id WHERE p.phone_key = $1)"
+             (SELECT s.token FROM pass s JOIN visit_person p ON p.id = s.person_id
+              WHERE p.visit_id <= $1 AND p.phone_key = $2)"
     );
-    tx.execute(pictures, params![phone_key])?;
-    Ok(())
+    tx.execute(pictures, these)?;
+    // What the person wrote goes with them.
+    let wrote = sql!(
+        "UPDATE visit SET proposer = '', proposer_key = '', remark = '' WHERE id <= $1 AND proposer_key = $2"
+    );
+    tx.execute(wrote, these)?;
+    let people = sql!(
+        "UPDATE visit_person SET name = '', name_key = '', phone = '', phone_key = '', koala_id = NULL
+         WHERE visit_id <= $1 AND phone_key = $2"
+    );
+    tx.execute(people, these)?;
+    let host = sql!(
+        "UPDATE visit SET interviewee = '', interviewee_key = '', interviewee_phone = '', interviewee_phone_key = ''
+         WHERE id <= $1 AND interviewee_phone_key = $2"
+    );
+    tx.execute(host, these)?;
+    Ok(koala_ids)
 }
 
-/// Erases the people of visits that ended before `before`, a batch at a time; how many there were.
-pub fn erase_old(tx: &mut Tx<'_>, before: Millis, at: Millis, most: i64) -> Result<usize> {
+/// Erases at most `most` messages to the phone, waiting or kept; gives how many there were.
+pub fn erase_messages(tx: &mut Tx<'_>, phone_key: &str, most: i64) -> Result<u64> {
+    let delete = sql!(
+        "DELETE FROM outbox WHERE id IN
+             (SELECT id FROM outbox WHERE is_message AND recipient_key = $1 AND kind IN ($2, $3)
+              ORDER BY id LIMIT $4)"
+    );
+    let kinds = (crate::visitors::messages::WECHAT, crate::visitors::messages::SMS);
+    Ok(tx.execute(delete, params![phone_key, kinds.0, kinds.1, most])?)
+}
+
+/// Erases the phone's bindings; gives the WeChats that had them.
+pub fn erase_bindings(tx: &mut Tx<'_>, phone_key: &str) -> Result<Vec<String>> {
+    bindings::delete_of_phone(tx, phone_key)
+}
+
+/// Erases the people of some visits that ended before `before`; whether there may be more.
+pub fn erase_old(tx: &mut Tx<'_>, before: Millis, at: Millis) -> Result<bool> {
     grams::lock(tx)?;
     let list =
         sql!("SELECT id FROM visit WHERE erased_at IS NULL AND ends_at < $1 ORDER BY ends_at, id LIMIT $2");
-    let ids: Vec<i64> = tx.query(list, params![before, most], |row| row.get("id"))?;
+    let ids: Vec<i64> = tx.query(list, params![before, VISITS], |row| row.get("id"))?;
     let people = sql!(
         "UPDATE visit_person SET name = '', name_key = '', phone = '', phone_key = '', koala_id = NULL
          WHERE visit_id = $1"
@@ -203,10 +231,13 @@ pub fn erase_old(tx: &mut Tx<'_>, before: Millis, at: Millis, most: i64) -> Resu
          WHERE id = $1"
     );
     for id in &ids {
+        if tx.rows_changed() >= ENOUGH {
+            return Ok(true);
+        }
         grams::forget(tx, *id)?;
         visits::end_passes(tx, *id)?;
         tx.execute(people, params![*id])?;
         tx.execute(visit, params![*id, at])?;
     }
-    Ok(ids.len())
+    Ok(i64::try_from(ids.len()).is_ok_and(|found| found == VISITS))
 }

@@ -10,6 +10,7 @@ mod messages;
 mod own;
 mod second_factor;
 mod session;
+mod versions;
 
 use serde_json::{Value, json};
 use yuyue::staff::{self, Role};

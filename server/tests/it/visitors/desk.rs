@@ -14,6 +14,7 @@ both! {
     every_scan_is_logged,
     an_orderly_stop_loses_no_scan,
     people_sign_out_one_by_one,
+    the_whole_list_is_one_snapshot,
     signing_in_again_or_passing_a_gate_later_brings_one_back,
     a_blocked_phone_is_sent_to_the_reception,
 }
@@ -227,6 +228,38 @@ async fn inside(app: &TestApp) -> Vec<String> {
     names
 }
 
+/// Of those in the building, whose visit has ended.
+async fn overdue(app: &TestApp) -> Vec<bool> {
+    let staff = app.staff(yuyue::staff::Role::Auditor).await;
+    let list = staff.get("/admin/v1/visits/on-site").await.expect(200).json();
+    list["items"].as_array().unwrap().iter().map(|one| one["overdue"].as_bool().unwrap()).collect()
+}
+
+/// Pages shift while people leave; who needs everybody asks for the whole list.
+async fn the_whole_list_is_one_snapshot(app: TestApp) {
+    let id = app.invited().await;
+    app.check_in(ZHANG_SAN).await.done();
+    for position in 2..160 {
+        let person = 1_000 + position;
+        app.execute(&format!(
+            "INSERT INTO visit_person (id, visit_id, position, name, name_key, phone, phone_key)
+             VALUES ({person}, {id}, {position}, 'p', 'p', '13700000000', '13700000000')"
+        ))
+        .await;
+        app.execute(&format!(
+            "INSERT INTO pass (token, visit_id, person_id, valid_from, valid_until)
+             VALUES ('{position}', {id}, {person}, 0, 1)"
+        ))
+        .await;
+    }
+    let staff = app.staff(yuyue::staff::Role::Auditor).await;
+    let list = staff.get("/admin/v1/visits/on-site?whole=1").await.expect(200).json();
+    assert_eq!((list["total"].as_i64(), list["items"].as_array().unwrap().len()), (Some(160), 160));
+    let list = staff.get("/admin/v1/visits/on-site?size=160").await.expect(200).json();
+    assert_eq!(list["items"].as_array().unwrap().len(), 100);
+    app.drain_outbox().await;
+}
+
 async fn people_sign_out_one_by_one(app: TestApp) {
     app.invited().await;
     assert_eq!(inside(&app).await, [""; 0]);
@@ -247,8 +280,17 @@ async fn people_sign_out_one_by_one(app: TestApp) {
     let all = json!({ "phone": ZHANG_SAN, "all": true });
     assert_eq!(out(all).await.done(), json!({ "signed_out": 2, "remaining": 0 }));
     app.check_in(ZHANG_SAN).await.done();
+    app.check_in(WANG_MOU).await.done();
+    assert_eq!(overdue(&app).await, [false, false]);
     app.clock.advance(2 * HOUR);
-    assert_eq!(inside(&app).await, [""; 0], "past the end");
+    assert_eq!(overdue(&app).await, [true, true], "past the end, and nobody saw them leave");
+    assert_eq!(out(json!({ "phone": WANG_MOU })).await.done(), json!({ "signed_out": 1, "remaining": 1 }));
+    assert_eq!(inside(&app).await, ["张三"]);
+    app.clock.advance(24 * HOUR - 1);
+    assert_eq!(overdue(&app).await, [true]);
+    app.clock.advance(1);
+    assert_eq!(inside(&app).await, [""; 0], "a day later they are taken to have left");
+    assert_eq!(out(json!({ "phone": ZHANG_SAN })).await.refused(), -208);
     app.drain_outbox().await;
 }
 

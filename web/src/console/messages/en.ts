@@ -56,5 +56,8 @@ export const en: typeof zh = {
   copied: 'Copied',
   keyOnce: 'The key is shown only this once. Keep it now.',
   keyKept: 'I have kept it',
+  changedMeanwhile:
+    'Somebody else has saved a newer version, so yours was not saved. Look at the newer one? Your changes on this page will go.',
+  lookAtIt: 'Look at it',
   unsaved: 'There are unsaved changes. Leave all the same?',
 }

@@ -53,5 +53,7 @@ export const zh = {
   copied: '已复制',
   keyOnce: '密钥只显示这一次，请立即保存',
   keyKept: '我已保存',
+  changedMeanwhile: '他人已保存了新的版本，您的修改没有保存。要查看最新版本吗？本页的修改将不再保留。',
+  lookAtIt: '查看最新版本',
   unsaved: '修改还没有保存，确定离开吗？',
 }

@@ -13,5 +13,5 @@ export function saveToCalendar(id: number, { datetime, ends }: { datetime: strin
     { uid, start: datetime, end: ends, title: event, note: eventNote(id) },
     new Date(),
   )
-  save(`appointment-${id}.ics`, calendar, 'text/calendar;charset=utf-8')
+  save(`appointment-${id}.ics`, new Blob([calendar], { type: 'text/calendar;charset=utf-8' }))
 }

@@ -90,7 +90,8 @@ export const en: typeof zh = {
   visiting: (name, phone) => `visits ${name} ${phone}`,
   since: (time) => `since ${time}`,
   nobodyInside: 'No visitor is on site now',
-  loadingList: (percent) => `Loading the list ${percent}%`,
+  loadingList: 'Loading the list',
+  overdue: 'Overdue',
 
   scanAt: 'Time',
   device: 'Device',

@@ -88,7 +88,8 @@ export const zh = {
   visiting: (name: string, phone: string) => `被访人 ${name} ${phone}`,
   since: (time: string) => `${time} 签到`,
   nobodyInside: '现在没有访客在场',
-  loadingList: (percent: number) => `正在读取名单 ${percent}%`,
+  loadingList: '正在读取名单',
+  overdue: '超时未离开',
 
   scanAt: '刷码时间',
   device: '设备',
