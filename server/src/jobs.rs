@@ -15,7 +15,7 @@ const CLEAN_UP: &str = "core.clean_up";
 pub const ERASING: &str = ",core.clean_up,visitors.retention,visitors.koala_delete,homemaking.order_due,\
                            homemaking.refund_due,homemaking.files,";
 /// The kinds that are due at an instant of the calendar, not some time after their cause.
-pub const DATED: &str = ",visitors.koala_delete,homemaking.order_due,";
+pub const DATED: &str = ",visitors.koala_delete,visitors.overdue,homemaking.order_due,";
 
 /// How far ahead each recurring job can be due.
 #[must_use]

@@ -37,8 +37,16 @@ fn is_mobile(text: &str) -> bool {
 /// another kind may begin with the same digits.
 #[must_use]
 pub fn key(text: &str) -> String {
-    let normal = ComposingNormalizerBorrowed::new_nfkc().normalize(text);
-    let bare: String = normal.chars().filter(|c| !is_dress(*c)).collect();
+    let mut bare = text.to_owned();
+    // What stood before a mark may compose with it once nothing is between them.
+    loop {
+        let normal = ComposingNormalizerBorrowed::new_nfkc().normalize(&bare);
+        let next: String = normal.chars().filter(|c| !is_dress(*c)).collect();
+        if next == bare {
+            break;
+        }
+        bare = next;
+    }
     let mut number = bare.as_str();
     while let Some(rest) = number.strip_prefix('+').or_else(|| number.strip_prefix("00")) {
         number = rest;
@@ -92,6 +100,7 @@ mod tests {
             ("00000", "0"),
             ("00+852-91234567", "85291234567"),
             ("138ー1111ー1111", "13811111111"),
+            ("G\u{384}", "\u{1f4}"),
         ] {
             assert_eq!(key(text), expected, "{text:?}");
         }

@@ -12,6 +12,7 @@ both! {
     a_refusal_needs_a_template_and_a_visitor_who_may_be_told,
     the_host_is_told_of_who_has_not_left,
     nobody_is_told_of_a_visit_that_is_over,
+    a_clock_that_was_wrong_at_the_sign_in_changes_nothing,
 }
 
 const REFUSED: &str = "sms SMS_200000006";
@@ -119,4 +120,16 @@ async fn nobody_is_told_of_a_visit_that_is_over(app: TestApp) {
     let told = app.told(LI_SI).await;
     app.clock.advance(3 * HOUR);
     assert_eq!(app.told(LI_SI).await, told, "all have left, a record is deleted, nobody came");
+}
+
+async fn a_clock_that_was_wrong_at_the_sign_in_changes_nothing(app: TestApp) {
+    app.invited().await;
+    app.clock.advance(HOUR + 30 * MINUTE);
+    app.check_in(ZHANG_SAN).await.done();
+    app.clock.advance(-HOUR - 30 * MINUTE);
+    let before = app.told(LI_SI).await;
+    app.clock.advance(2 * HOUR + 15 * MINUTE - SECOND);
+    assert_eq!(app.told(LI_SI).await, before);
+    app.clock.advance(SECOND);
+    assert!(app.told(LI_SI).await.contains(&OVERDUE.to_owned()));
 }

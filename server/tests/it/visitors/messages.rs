@@ -75,7 +75,7 @@ async fn a_wechat_template_has_its_own_fields(app: TestApp) {
     let notices = admin.get("/admin/v1/notices").await.expect(200).json();
     let kinds: Vec<_> =
         notices["items"].as_array().unwrap().iter().map(|item| item["kind"].clone()).collect();
-    assert_eq!(kinds.len(), 5, "{notices}");
+    assert_eq!(kinds.len(), 7, "{notices}");
     assert_eq!(notices["items"][0]["kind"], "approval_reminder_to_employee");
     assert_eq!(notices["items"][0]["sms_template"], "SMS_200000001");
     assert_eq!(notices["items"][0]["wechat_fields"], json!({}));

@@ -32,10 +32,10 @@ test('a booking takes a phone as it was copied', async ({ page }) => {
 })
 
 test('a login takes a phone and a code as they were copied', async ({ page }) => {
-  const mobile = '13900003333'
+  const mobile = '13900005555'
   await page.goto('/h5/login')
   const [phone, code] = [page.getByLabel('手机号'), page.getByRole('textbox', { name: '验证码' })]
-  await paste(page, phone, '+86 139-0000-3333')
+  await paste(page, phone, '+86 139-0000-5555')
   await expect(phone).toHaveValue(mobile)
   await page.getByRole('button', { name: '获取验证码' }).click()
   await expect.poll(() => codeFor(page, mobile)).toMatch(/^\d{6}$/)

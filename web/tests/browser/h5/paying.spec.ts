@@ -83,7 +83,7 @@ test.describe('in WeChat', () => {
     const asked = await play(page, order, begun({ ...parameters, trade_type: 'JSAPI' }))
     await page.getByRole('button', { name: '支付', exact: true }).click()
     await agree(page)
-    await expect(page.getByRole('status')).toContainText('结果会自动显示')
+    await expect(page.getByRole('status').filter({ hasText: '结果会自动显示' })).toBeVisible()
     expect(asked).toEqual([{ action: 3, pay_by: 'official_account' }])
     expect(await page.evaluate(() => (window as unknown as { asked: unknown }).asked)).toEqual([
       'getBrandWCPayRequest',

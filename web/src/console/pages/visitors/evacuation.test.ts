@@ -21,6 +21,7 @@ function person(
     start_time: 0,
     end_time: 0,
     signin_time: 0,
+    overdue: false,
   }
 }
 
