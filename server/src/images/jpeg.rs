@@ -9,6 +9,7 @@ use super::{Fault, Picture, Reader, Size, check_size, exif};
 
 const START: [u8; 2] = [0xff, 0xd8];
 const END: u8 = 0xd9;
+const END_LENGTH: usize = 2;
 const START_OF_SCAN: u8 = 0xda;
 const EXIF: &[u8] = b"Exif\0\0";
 
@@ -28,6 +29,7 @@ pub fn clean(bytes: &[u8]) -> Result<Picture, Fault> {
                 kept.take(marker, segment)?;
                 if marker == START_OF_SCAN {
                     kept.output.extend_from_slice(coded(&mut input));
+                    kept.ends_with_scan = true;
                 }
             }
             Err(_) if kept.has_scan => {
@@ -37,9 +39,15 @@ pub fn clean(bytes: &[u8]) -> Result<Picture, Fault> {
             Err(fault) => return Err(fault),
         }
     }
-    let picture = kept.into_picture()?;
-    if is_mended && !pixels::are_all_there(&picture.bytes) {
-        return Err(Fault::Malformed);
+    let ends_with_scan = kept.ends_with_scan;
+    let mut picture = kept.into_picture()?;
+    if is_mended {
+        let surplus = pixels::surplus(&picture.bytes).ok_or(Fault::Malformed)?;
+        // Behind an end that was lost there may be anything.
+        if ends_with_scan {
+            let end = picture.bytes.len() - END_LENGTH;
+            picture.bytes.drain(end - surplus..end);
+        }
     }
     Ok(picture)
 }
@@ -50,11 +58,14 @@ struct Kept {
     output: Vec<u8>,
     size: Option<Size>,
     has_scan: bool,
+    /// Whether nothing was kept behind the last scan.
+    ends_with_scan: bool,
     orientation: Option<u8>,
 }
 
 impl Kept {
     fn take(&mut self, marker: u8, segment: &[u8]) -> Result<(), Fault> {
+        self.ends_with_scan = false;
         match marker {
             // Any start of frame; 0xc4, 0xc8 and 0xcc are no such.
             0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf if self.size.is_none() => {

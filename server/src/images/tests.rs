@@ -403,6 +403,21 @@ fn files() -> Vec<(Format, Vec<u8>)> {
     files
 }
 
+#[test]
+fn what_stands_behind_a_lost_end_is_left_out() {
+    let mut jpeg = jpeg_with(&[]);
+    let end = jpeg.len() - SECRET.len() - 1;
+    assert_eq!(jpeg[end - 1..=end], [0xff, 0xd9]);
+    for lost in [0x00, 0xd0, 0xff] {
+        jpeg[end] = lost;
+        if let Ok(cleaned) = clean(Format::Jpeg, &jpeg) {
+            assert!(!holds(&cleaned, SECRET), "{lost:#x}");
+        }
+    }
+    jpeg[end] = 0x00;
+    assert!(clean(Format::Jpeg, &jpeg).is_ok());
+}
+
 proptest! {
     /// Damage never breaks anything, and what is taken is clean for good.
     #[test]

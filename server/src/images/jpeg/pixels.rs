@@ -1,4 +1,4 @@
-//! Whether a JPEG's coded data hold every pixel: its codes are read one after the other, but none is
+//! Whether a JPEG's coded data hold every pixel, and what follows them: its codes are read one after the other, but none is
 //! made a picture of. Baseline and progressive ones with Huffman codes are understood, as browsers show.
 
 use super::{START_OF_SCAN, coded, next};
@@ -7,14 +7,11 @@ use crate::images::Reader;
 /// No picture has more scans than this; each may cost as much as the picture has blocks.
 const MOST_SCANS: u32 = 100;
 
-/// Whether every scan of a well-formed JPEG is whole, and together they bring every coefficient.
-pub fn are_all_there(jpeg: &[u8]) -> bool {
-    read(jpeg).is_some()
-}
-
-fn read(jpeg: &[u8]) -> Option<()> {
+/// How many bytes follow in the last scan of a well-formed JPEG that its pixels do not need; nothing when a scan
+/// is not whole, or they do not bring every coefficient together.
+pub fn surplus(jpeg: &[u8]) -> Option<usize> {
     let mut input = Reader::new(jpeg);
-    let (mut tables, mut frame, mut scans) = (Tables::default(), None, 0);
+    let (mut tables, mut frame, mut scans, mut surplus) = (Tables::default(), None, 0, 0);
     while let Ok(found) = next(&mut input) {
         match found.marker {
             0xc4 => tables.read_codes(found.segment)?,
@@ -26,12 +23,13 @@ fn read(jpeg: &[u8]) -> Option<()> {
                 scans += 1;
                 let frame: &mut Frame = frame.as_mut().filter(|_| scans <= MOST_SCANS)?;
                 let scan = Scan::read(found.segment, frame)?;
-                frame.read_scan(&scan, &tables, coded(&mut input))?;
+                surplus = frame.read_scan(&scan, &tables, coded(&mut input))?;
             }
             _ => {}
         }
     }
-    frame?.components.iter().all(|component| component.missing.iter().all(|bits| *bits == 0)).then_some(())
+    let is_whole = frame?.components.iter().all(|component| component.missing.iter().all(|bits| *bits == 0));
+    is_whole.then_some(surplus)
 }
 
 /// A Huffman code: for each length where its codes begin, how many there are, and their symbols.
@@ -128,8 +126,8 @@ impl Frame {
         Some(Self { is_progressive, units_wide, units_high, components })
     }
 
-    /// Reads one scan; `None` when its data end before it does.
-    fn read_scan(&mut self, scan: &Scan, tables: &Tables, data: &[u8]) -> Option<()> {
+    /// Reads one scan and gives how many bytes are left; `None` when its data end before it does.
+    fn read_scan(&mut self, scan: &Scan, tables: &Tables, data: &[u8]) -> Option<usize> {
         let mut reading = Reading { bits: Bits { data, byte: 0, left: 0 }, zeros: 0, tables };
         let (wide, high, is_alone) = match scan.parts.as_slice() {
             [part] => (self.components[part.component].wide, self.components[part.component].high, true),
@@ -160,7 +158,7 @@ impl Frame {
         for part in &scan.parts {
             self.components[part.component].missing[scan.from..=scan.to].fill(scan.low);
         }
-        Some(())
+        Some(reading.bits.data.len())
     }
 }
 
