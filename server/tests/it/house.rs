@@ -260,6 +260,7 @@ async fn a_panic_is_a_proper_reply(app: TestApp) {
 }
 
 async fn a_broken_database_shows_no_internals(app: TestApp) {
+    app.loses_tables();
     app.execute("DROP TABLE appointment").await;
     app.execute("DROP TABLE sms_code").await;
     let answer = app.post("/v1/appointment/list", json!({ "open_id": "o-1" })).await.expect(500);
