@@ -73,7 +73,8 @@ pub async fn run(app: &App, job: &Job) -> Result<Done, Failed> {
     let give_up = |reason: &str| Failed::GiveUp { reason: reason.into() };
     let whom: Whom = serde_json::from_str(&job.payload).map_err(|error| give_up(&error.to_string()))?;
     let phone = app.secrets.open(PURPOSE, &whom.sealed);
-    let phone = phone.ok_or_else(|| give_up("the phone cannot be read with this key"))?;
+    let unread = || Failed::NotHere { reason: "the phone cannot be read with this key".into() };
+    let phone = phone.ok_or_else(unread)?;
     let at = app.clock.now().at;
     let erased = go_on(app, (job.id, 0), &phone, whom, PARTS_OF_JOB).await?;
     Ok(if erased.complete { Done::Finished } else { Done::Again(at) })
